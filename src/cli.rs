@@ -1,0 +1,170 @@
+//! The command line, as clap types and nothing else.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The sales-operations warehouse you query in SQL.
+#[derive(Debug, Parser)]
+#[command(name = "runrate", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// TOML file with settings; see `runrate check --example`
+    #[arg(long, global = true, value_name = "FILE", env = "RUNRATE_CONFIG")]
+    pub config: Option<PathBuf>,
+
+    /// Directory or s3:// URL that holds the tables [default: runrate-lake]
+    #[arg(long, global = true, value_name = "DIR|URL")]
+    pub lake: Option<String>,
+
+    /// How log lines on stderr are written [default: text]
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub log_format: Option<crate::config::LogFormat>,
+
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Load CRM exports into the canonical tables, or any file into schema raw
+    Ingest(IngestArgs),
+    /// Serve the tables over the Postgres protocol
+    Serve(ServeArgs),
+    /// Make a whole small company, load it and serve it
+    Demo(DemoArgs),
+    /// Run one SQL statement in this process and print the result
+    Query(QueryArgs),
+    /// Write one report, or all of them, as tables of schema mart
+    Materialize(MaterializeArgs),
+    /// Add, list and remove the roles that may log in
+    Role {
+        /// What to do with roles
+        #[command(subcommand)]
+        action: RoleAction,
+    },
+    /// List the sales-operations functions, or explain one
+    Functions {
+        /// Name of a function
+        name: Option<String>,
+    },
+    /// Check the configuration, the mappings, the reports and the lake
+    Check {
+        /// Print an example configuration file instead
+        #[arg(long)]
+        example: bool,
+    },
+}
+
+/// `runrate ingest`.
+#[derive(Debug, Args)]
+pub struct IngestArgs {
+    /// Load into raw.NAME as it is, instead of through a CRM's mapping
+    #[arg(long, value_name = "NAME")]
+    pub table: Option<String>,
+    /// CRM name (crm_sales_opportunities, hubspot, salesforce), then files or directories;
+    /// with --table only files
+    #[arg(required = true, value_name = "CRM|PATH")]
+    pub arguments: Vec<String>,
+    /// Types of raw columns, as `column:type,...` (text, integer, number, money, date, timestamp, boolean)
+    #[arg(long, value_name = "TYPES", requires = "table")]
+    pub types: Option<String>,
+    /// Encoding of files without a byte-order mark that are not UTF-8, such as windows-1252
+    #[arg(long, value_name = "NAME")]
+    pub encoding: Option<String>,
+    /// Field delimiter, instead of finding it
+    #[arg(long, value_name = "CHAR")]
+    pub delimiter: Option<char>,
+    /// Time zone of timestamps that name none [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    pub time_zone: Option<String>,
+    /// Commit even if the share of bad rows is above quarantine_ratio_max
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `runrate serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Address of the Postgres protocol [default: 127.0.0.1:5433]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: Option<String>,
+    /// Address of health and metrics [default: 127.0.0.1:8433]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub http: Option<String>,
+}
+
+/// `runrate demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Where the exports, the lake and the password are kept
+    #[arg(long, value_name = "DIR", default_value = "runrate-demo")]
+    pub dir: PathBuf,
+    /// Size of the company: 1 is some 20 reps and three years
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub scale: u32,
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 7)]
+    pub seed: u64,
+    /// Address of the Postgres protocol [default: 127.0.0.1:5433]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: Option<String>,
+    /// Address of health and metrics [default: 127.0.0.1:8433]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub http: Option<String>,
+    /// Make and load the company, but do not serve it
+    #[arg(long)]
+    pub no_serve: bool,
+}
+
+/// `runrate query`.
+#[derive(Debug, Args)]
+pub struct QueryArgs {
+    /// The statement
+    pub sql: String,
+    /// How the result is printed
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub format: OutputFormat,
+}
+
+/// How `runrate query` prints a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// Boxes, for people.
+    Table,
+    /// RFC 4180 with a header.
+    Csv,
+    /// One JSON object a row, one a line.
+    Json,
+}
+
+/// `runrate materialize`.
+#[derive(Debug, Args)]
+pub struct MaterializeArgs {
+    /// Report such as collect.win_loss; all of them if left out
+    pub name: Option<String>,
+    /// Date the reports are made for, instead of the newest one in the data
+    #[arg(long, value_name = "DATE")]
+    pub as_of: Option<String>,
+}
+
+/// `runrate role`.
+#[derive(Debug, Subcommand)]
+pub enum RoleAction {
+    /// Add a role, or change its password; asks for it on a terminal
+    Add {
+        /// Name of the role
+        name: String,
+        /// File whose first line is the password
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+    },
+    /// List the roles
+    List,
+    /// Remove a role
+    Remove {
+        /// Name of the role
+        name: String,
+    },
+}

@@ -1,0 +1,1 @@
+//! The wiring of the distributed engine; nothing yet uses it.

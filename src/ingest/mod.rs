@@ -1,0 +1,1 @@
+//! Raw rows through a mapping into the canonical tables, losing none.

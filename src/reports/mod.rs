@@ -1,0 +1,1 @@
+//! The reports of `sql/`: loaded, registered as views, materialized.

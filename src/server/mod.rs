@@ -1,0 +1,1 @@
+//! The Postgres protocol: the only room that knows it.

@@ -1,0 +1,1 @@
+//! Bytes of an export to raw text columns; knows formats, not CRMs.
