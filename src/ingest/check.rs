@@ -145,7 +145,10 @@ impl Checker {
         if is_text(array.data_type()) {
             let safe = CastOptions { safe: true, ..Default::default() };
             let text = cast_with_options(array, &DataType::Utf8, &safe)?;
-            return Ok(self.read(column, text.as_string::<i32>(), faults));
+            let mut add = |row: usize, value: &str, reason: &'static str| {
+                faults.add(row, column, "type", || quoted(column.name, value, reason));
+            };
+            return Ok(typed_text(column.kind, text.as_string::<i32>(), self.zone, &mut add));
         }
         if *array.data_type() == wanted || *array.data_type() == DataType::Null {
             return Ok(cast_with_options(array, &wanted, &CastOptions::default())?);
@@ -160,43 +163,46 @@ impl Checker {
         }
         Ok(cast)
     }
+}
 
-    /// Types a column of text; empty text is NULL.
-    fn read(&self, column: &Column, text: &StringArray, faults: &mut Faults) -> ArrayRef {
-        macro_rules! read {
-            ($builder:expr, $parse:expr) => {{
-                let mut builder = $builder;
-                for row in 0..text.len() {
-                    let value = text.is_valid(row).then(|| text.value(row));
-                    let Some(value) = value.filter(|v| !v.is_empty()) else {
+/// Types a column of text; empty text is NULL, and what cannot be read is too, after `fault` has
+/// been told its row, the text and why.
+pub(super) fn typed_text(
+    kind: Kind,
+    text: &StringArray,
+    zone: Tz,
+    fault: &mut dyn FnMut(usize, &str, &'static str),
+) -> ArrayRef {
+    macro_rules! read {
+        ($builder:expr, $parse:expr) => {{
+            let mut builder = $builder;
+            for row in 0..text.len() {
+                let value = text.is_valid(row).then(|| text.value(row));
+                match value.filter(|v| !v.is_empty()).map(|v| (v, $parse(v))) {
+                    None => builder.append_null(),
+                    Some((_, Ok(value))) => builder.append_value(value),
+                    Some((value, Err(reason))) => {
                         builder.append_null();
-                        continue;
-                    };
-                    match $parse(value) {
-                        Ok(value) => builder.append_value(value),
-                        Err(reason) => {
-                            builder.append_null();
-                            faults.add(row, column, "type", || quoted(column.name, value, reason));
-                        }
+                        fault(row, value, reason);
                     }
                 }
-                Arc::new(builder.finish()) as ArrayRef
-            }};
-        }
-        match column.kind {
-            Kind::Text => read!(StringBuilder::new(), |v: &str| Ok::<_, &str>(v.to_owned())),
-            Kind::Integer => read!(Int64Builder::new(), parse::integer),
-            Kind::Number => read!(Float64Builder::new(), parse::number),
-            Kind::Boolean => read!(BooleanBuilder::new(), parse::boolean),
-            Kind::Date => read!(Date32Builder::new(), |v| parse::date(v).map(days)),
-            Kind::Money => {
-                read!(Decimal128Builder::new().with_data_type(DataType::Decimal128(18, 2)), parse::money)
             }
-            Kind::Timestamp => read!(
-                TimestampMicrosecondBuilder::new().with_timezone("UTC"),
-                |v| parse::timestamp(v, self.zone).map(|at| at.timestamp_micros())
-            ),
+            Arc::new(builder.finish()) as ArrayRef
+        }};
+    }
+    match kind {
+        Kind::Text => read!(StringBuilder::new(), |v: &str| Ok::<_, &'static str>(v.to_owned())),
+        Kind::Integer => read!(Int64Builder::new(), parse::integer),
+        Kind::Number => read!(Float64Builder::new(), parse::number),
+        Kind::Boolean => read!(BooleanBuilder::new(), parse::boolean),
+        Kind::Date => read!(Date32Builder::new(), |v| parse::date(v).map(days)),
+        Kind::Money => {
+            read!(Decimal128Builder::new().with_data_type(kind.data_type()), parse::money)
         }
+        Kind::Timestamp => read!(
+            TimestampMicrosecondBuilder::new().with_timezone("UTC"),
+            |v| parse::timestamp(v, zone).map(|at| at.timestamp_micros())
+        ),
     }
 }
 
@@ -229,7 +235,7 @@ fn days(date: chrono::NaiveDate) -> i32 {
 }
 
 /// `amount "12x4" is not an amount`, with long values cut.
-fn quoted(column: &str, value: &str, reason: &str) -> String {
+pub(super) fn quoted(column: &str, value: &str, reason: &str) -> String {
     let short: String = value.chars().take(60).collect();
     let dots = if short.len() < value.len() { "..." } else { "" };
     format!("{column} \"{short}{dots}\" {reason}")

@@ -29,7 +29,7 @@ use crate::source::{self, Chunk, EXTENSIONS, Input, Options, Rejected};
 const ROW_BITS: u32 = 40;
 
 /// The identity of row `ordinal` of file `file` of an object.
-fn row_id(file: usize, ordinal: u64) -> i64 {
+pub(super) fn row_id(file: usize, ordinal: u64) -> i64 {
     ((file as i64) << ROW_BITS) | ordinal as i64
 }
 
@@ -228,32 +228,33 @@ impl Shape {
     }
 }
 
-/// The files that `paths` name, by object; files in directories are taken if their extension is known.
+/// A file to read.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// Stem of its name: the object it belongs to.
+    pub label: String,
+    pub input: Input,
+    /// True if a person named this file, false if it was met in a directory.
+    pub is_named: bool,
+}
+
+/// The files that `paths` name; files in directories are taken if their extension is known.
 ///
 /// # Errors
 /// [`Error::File`] for a path that does not exist, [`Error::Refused`] if there is no file at all.
-pub(super) fn find(paths: &[PathBuf]) -> Result<BTreeMap<String, Vec<Input>>> {
-    let mut found: BTreeMap<String, Vec<Input>> = BTreeMap::new();
-    let mut add = |path: &Path| {
-        let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or("").to_owned();
-        found.entry(stem).or_default().push(Input::File(path.to_path_buf()));
+pub(super) fn find(paths: &[PathBuf]) -> Result<Vec<Found>> {
+    let mut found = Vec::new();
+    let mut add = |path: &Path, is_named: bool| {
+        let label = path.file_stem().and_then(|s| s.to_str()).unwrap_or("").to_owned();
+        found.push(Found { label, input: Input::File(path.to_path_buf()), is_named });
     };
     for path in paths {
         let data = path.metadata().map_err(|e| Error::file("read", path, e))?;
-        if !data.is_dir() {
-            add(path);
-            continue;
+        if data.is_dir() {
+            data_files(path)?.iter().for_each(|file| add(file, false));
+        } else {
+            add(path, true);
         }
-        let entries = std::fs::read_dir(path).map_err(|e| Error::file("list", path, e))?;
-        let mut files: Vec<PathBuf> = entries
-            .map(|entry| Ok(entry.map_err(|e| Error::file("list", path, e))?.path()))
-            .collect::<Result<_>>()?;
-        files.sort();
-        let is_data = |file: &PathBuf| {
-            let extension = file.extension().and_then(|e| e.to_str()).unwrap_or("");
-            file.is_file() && EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str())
-        };
-        files.iter().filter(|file| is_data(file)).for_each(|file| add(file));
     }
     if found.is_empty() {
         let subject = paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ");
@@ -261,6 +262,21 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<BTreeMap<String, Vec<Input>>> {
         return Err(Error::Refused { subject, reason });
     }
     Ok(found)
+}
+
+/// Files of `directory` with a known extension, sorted.
+fn data_files(directory: &Path) -> Result<Vec<PathBuf>> {
+    let refuse = |e| Error::file("list", directory, e);
+    let mut files: Vec<PathBuf> = std::fs::read_dir(directory)
+        .map_err(refuse)?
+        .map(|entry| Ok(entry.map_err(refuse)?.path()))
+        .collect::<Result<_>>()?;
+    files.retain(|file| {
+        let extension = file.extension().and_then(|e| e.to_str()).unwrap_or("");
+        file.is_file() && EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str())
+    });
+    files.sort();
+    Ok(files)
 }
 
 /// Reads every file of an object once.

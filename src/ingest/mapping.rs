@@ -25,8 +25,8 @@ use datafusion::sql::sqlparser::parser::Parser;
 use crate::error::{Error, Result};
 use crate::schema::Table;
 
-/// Catalog that the objects of an export are registered in.
-pub(super) const CATALOG: &str = "export";
+/// Schema that the objects of an export are registered in.
+pub(super) const EXPORT: &str = "export";
 /// Hidden column: which row of which file of the object.
 pub(super) const ROW: &str = "_row";
 /// Hidden column: JSON of the columns that no mapping takes.
@@ -218,7 +218,7 @@ impl Walk {
                     return Ok((called, None, String::new()));
                 }
                 *name = ObjectName::from(
-                    [CATALOG, "public", &object].map(|p| Ident::with_quote('"', p)).to_vec(),
+                    [EXPORT, &object].map(|part| Ident::with_quote('"', part)).to_vec(),
                 );
                 *alias = Some(TableAlias {
                     explicit: true,
@@ -346,7 +346,7 @@ mod tests {
         assert_eq!(second.reads["deals"], set(&["amount", "dealid"]));
         let sql = first.statement.to_string();
         assert!(sql.contains("\"o\".\"_row\" AS \"_row\", \"o\".\"_extra\" AS \"extra\""), "{sql}");
-        assert!(sql.contains("\"export\".\"public\".\"opportunity\" AS \"o\""), "{sql}");
+        assert!(sql.contains("\"export\".\"opportunity\" AS \"o\""), "{sql}");
         assert!(!sql.contains("\"p\".\"_row\""), "{sql}");
     }
 
