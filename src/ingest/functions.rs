@@ -45,7 +45,10 @@ const FUNCTIONS: &[(&str, usize, Body)] = &[
     ("seconds_between", 2, |args, zone| seconds_between(args[0]?, args[1]?, zone)),
     ("instant", 1, |args, zone| instant(args[0]?, zone)),
     ("day", 1, |args, zone| {
-        Some(parse::day(args[0]?, zone).map_or_else(|_| args[0].unwrap_or("").into(), |d| d.to_string()))
+        Some(
+            parse::day(args[0]?, zone)
+                .map_or_else(|_| args[0].unwrap_or("").into(), |d| d.to_string()),
+        )
     }),
     ("months", 1, |args, _| months(args[0]?)),
     ("salesforce_id", 1, |args, _| Some(salesforce_id(args[0]?))),
