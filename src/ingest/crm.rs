@@ -68,6 +68,8 @@ pub(super) async fn run(
         ledger::ensure(&writer).await?;
         let lines = refused_lines(&objects, &quarantined);
         ledger::record(&writer, &run, &lines, Some(&reason), &command).await?;
+        drop(writer);
+        engine.refresh().await?;
         return Err(Error::Refused { subject: crm.to_owned(), reason });
     }
     let writer = engine.lake().writer(&command).await?;
