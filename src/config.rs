@@ -123,35 +123,94 @@ const TIB: f64 = 1_099_511_627_776.0;
 /// All settings, in the order of the example file.
 pub const SETTINGS: &[Setting] = &[
     setting("lake", "directory or s3:// URL that holds the tables"),
-    setting("roles_file", "file with the roles and their password verifiers, mode 0600; by default `_roles` in a local lake, `runrate-roles` here otherwise"),
+    setting(
+        "roles_file",
+        "file with the roles and their password verifiers, mode 0600; by default `_roles` in a local lake, `runrate-roles` here otherwise",
+    ),
     setting("listen", "address and port of the Postgres protocol"),
     setting("http", "address and port of /livez, /readyz and /metrics; must be loopback"),
     setting("tls_certificate", "PEM file with the certificate chain; needs tls_key"),
     setting("tls_key", "PEM file with the private key, readable by its owner only"),
-    setting("tls_required", "refuse connections without TLS; always on when listen is not loopback"),
+    setting(
+        "tls_required",
+        "refuse connections without TLS; always on when listen is not loopback",
+    ),
     number("connections_max", 1.0, 10_000.0, "connections open at once"),
-    number("connections_unauthenticated_max", 1.0, 1_000.0, "connections that have not logged in yet"),
+    number(
+        "connections_unauthenticated_max",
+        1.0,
+        1_000.0,
+        "connections that have not logged in yet",
+    ),
     number("login_timeout_ms", 100.0, 60_000.0, "milliseconds a client has to log in"),
     number("idle_timeout_ms", 1_000.0, DAY_MS, "milliseconds a session may stay idle"),
-    number("statement_timeout_ms", 0.0, DAY_MS, "milliseconds a statement may run; 0 is no limit; a session may lower it"),
+    number(
+        "statement_timeout_ms",
+        0.0,
+        DAY_MS,
+        "milliseconds a statement may run; 0 is no limit; a session may lower it",
+    ),
     number("plan_timeout_ms", 100.0, 60_000.0, "milliseconds a statement may take to plan"),
-    number("write_stall_timeout_ms", 1_000.0, DAY_MS, "milliseconds a client may stop reading a result"),
-    number("drain_timeout_ms", 0.0, 600_000.0, "milliseconds that running statements get at shutdown"),
-    number("message_bytes_max", 65_536.0, 1_073_741_823.0, "bytes of one protocol message after login (before it: 16 KiB)"),
+    number(
+        "write_stall_timeout_ms",
+        1_000.0,
+        DAY_MS,
+        "milliseconds a client may stop reading a result",
+    ),
+    number(
+        "drain_timeout_ms",
+        0.0,
+        600_000.0,
+        "milliseconds that running statements get at shutdown",
+    ),
+    number(
+        "message_bytes_max",
+        65_536.0,
+        1_073_741_823.0,
+        "bytes of one protocol message after login (before it: 16 KiB)",
+    ),
     number("statement_bytes_max", 1_024.0, 16_777_216.0, "bytes of one SQL text"),
     number("queries_running_max", 1.0, 256.0, "queries that run at once"),
     number("queries_queued_max", 0.0, 10_000.0, "queries that wait for their turn"),
     number("queue_timeout_ms", 100.0, 600_000.0, "milliseconds a query waits for its turn"),
-    number("memory_query_bytes_max", 16_777_216.0, TIB, "bytes of memory one query may hold; beyond that it spills or fails"),
-    number("memory_pool_bytes_max", 16_777_216.0, TIB, "bytes of memory all queries may hold together"),
-    setting("spill_dir", "directory for spilled data, emptied at start; by default one in the system's temporary directory"),
+    number(
+        "memory_query_bytes_max",
+        16_777_216.0,
+        TIB,
+        "bytes of memory one query may hold; beyond that it spills or fails",
+    ),
+    number(
+        "memory_pool_bytes_max",
+        16_777_216.0,
+        TIB,
+        "bytes of memory all queries may hold together",
+    ),
+    setting(
+        "spill_dir",
+        "directory for spilled data, emptied at start; by default one in the system's temporary directory",
+    ),
     number("spill_bytes_max", 0.0, TIB, "bytes of spilled data at once"),
     number("result_rows_max", 0.0, 1e15, "rows one result may have; 0 is no limit"),
     number("threads", 0.0, 1_024.0, "worker threads and scan partitions; 0 is one a processor"),
-    number("refresh_interval_ms", 50.0, 2_000.0, "milliseconds between looks for new commits while serving"),
-    number("lock_timeout_ms", 0.0, 3_600_000.0, "milliseconds a writer waits for another to finish"),
+    number(
+        "refresh_interval_ms",
+        50.0,
+        2_000.0,
+        "milliseconds between looks for new commits while serving",
+    ),
+    number(
+        "lock_timeout_ms",
+        0.0,
+        3_600_000.0,
+        "milliseconds a writer waits for another to finish",
+    ),
     number("source_file_bytes_max", 1_024.0, TIB, "bytes of one source file"),
-    number("quarantine_ratio_max", 0.0, 1.0, "share of bad rows above which a batch is refused unless forced"),
+    number(
+        "quarantine_ratio_max",
+        0.0,
+        1.0,
+        "share of bad rows above which a batch is refused unless forced",
+    ),
     setting("log_format", "text or json"),
 ];
 
@@ -178,8 +237,7 @@ impl Config {
     ) -> Result<Self> {
         let mut table = toml::Table::new();
         if let Some(path) = file {
-            let text =
-                std::fs::read_to_string(path).map_err(|e| Error::file("read", path, e))?;
+            let text = std::fs::read_to_string(path).map_err(|e| Error::file("read", path, e))?;
             table = text.parse().map_err(|e: toml::de::Error| {
                 refuse("*", &path.display().to_string(), e.message())
             })?;
@@ -314,8 +372,10 @@ mod tests {
 
     #[test]
     fn flags_beat_environment_beats_default() {
-        let environment =
-            BTreeMap::from([("connections_max".to_owned(), "7".to_owned()), ("lake".into(), "a".into())]);
+        let environment = BTreeMap::from([
+            ("connections_max".to_owned(), "7".to_owned()),
+            ("lake".into(), "a".into()),
+        ]);
         let config =
             Config::from_layers(None, &environment, &[("lake", "b".into())]).expect("resolves");
         assert_eq!((config.connections_max, config.lake.as_str()), (7, "b"));

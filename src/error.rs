@@ -229,9 +229,9 @@ fn plan_sqlstate(text: &str) -> &'static str {
 
 fn engine_hint(error: &DataFusionError) -> Option<String> {
     match error.find_root() {
-        DataFusionError::ResourcesExhausted(_) => Some(
-            "Narrow the query, or raise memory_query_bytes_max in the configuration.".into(),
-        ),
+        DataFusionError::ResourcesExhausted(_) => {
+            Some("Narrow the query, or raise memory_query_bytes_max in the configuration.".into())
+        }
         DataFusionError::External(source) => source.downcast_ref::<Error>().and_then(Error::hint),
         _ => None,
     }

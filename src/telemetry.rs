@@ -6,8 +6,9 @@ use crate::config::LogFormat;
 
 /// Installs the log subscriber; a second call does nothing.
 pub fn install(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("info,datafusion=warn,deltalake=warn,delta_kernel=warn"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
+        EnvFilter::new("info,datafusion=warn,deltalake=warn,delta_kernel=warn")
+    });
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let outcome = match format {
         LogFormat::Text => builder.with_target(false).try_init(),

@@ -128,7 +128,11 @@ pub(super) const TABLES: &[Table] = &[
             required("event_id", Text, "id of the event"),
             optional("lead_id", Text, "lead that acted"),
             optional("contact_id", Text, "contact that acted"),
-            required("event_type", Text, "such as email_open, form_submit, page_view, demo_request"),
+            required(
+                "event_type",
+                Text,
+                "such as email_open, form_submit, page_view, demo_request",
+            ),
             required("occurred_at", Timestamp, "when it happened"),
             optional("asset", Text, "e-mail, form or document concerned"),
             optional("url", Text, "page concerned"),

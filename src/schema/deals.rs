@@ -18,7 +18,11 @@ pub(super) const TABLES: &[Table] = &[
             optional("amount", Money, "value of the deal; NULL is unknown, not zero"),
             required("currency", Text, "ISO 4217 code of the money columns"),
             optional("probability", Number, "chance of winning (ratio 0 to 1)"),
-            optional("forecast_category", Text, "omitted, pipeline, best_case, most_likely, commit or closed"),
+            optional(
+                "forecast_category",
+                Text,
+                "omitted, pipeline, best_case, most_likely, commit or closed",
+            ),
             optional("close_date", Date, "expected or actual close"),
             optional("created_at", Timestamp, "when the deal was opened"),
             required("is_closed", Boolean, "true once won or lost"),
@@ -34,7 +38,11 @@ pub(super) const TABLES: &[Table] = &[
             optional("tcv", Money, "total contract value"),
             optional("acv", Money, "contract value a year"),
             optional("last_activity_date", Date, "day of the last activity"),
-            optional("push_count", Integer, "times the close date was moved to a later month (count)"),
+            optional(
+                "push_count",
+                Integer,
+                "times the close date was moved to a later month (count)",
+            ),
         ],
         references: &[
             reference("account_id", "accounts", "account_id"),
@@ -67,7 +75,11 @@ pub(super) const TABLES: &[Table] = &[
         columns: &[
             required("opportunity_id", Text, "opportunity"),
             required("valid_from", Timestamp, "start of the state"),
-            optional("valid_to", Timestamp, "end of the state, exclusive; NULL for the current one"),
+            optional(
+                "valid_to",
+                Timestamp,
+                "end of the state, exclusive; NULL for the current one",
+            ),
             required("stage_id", Text, "stage it was in"),
             optional("amount", Money, "value it had"),
             optional("currency", Text, "ISO 4217 code of amount"),

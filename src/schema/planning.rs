@@ -12,7 +12,11 @@ pub(super) const TABLES: &[Table] = &[
             required("quota_id", Text, "id of the quota"),
             optional("owner_id", Text, "user it binds"),
             optional("territory_id", Text, "territory it binds"),
-            required("metric", Text, "bookings, arr, opps_created, meetings; never add across metrics"),
+            required(
+                "metric",
+                Text,
+                "bookings, arr, opps_created, meetings; never add across metrics",
+            ),
             optional("opp_type", Text, "kind of deal it is limited to"),
             optional("product_family", Text, "product family it is limited to"),
             required("period_start", Date, "first day"),
@@ -110,7 +114,11 @@ pub(super) const TABLES: &[Table] = &[
         key: &["resource_id"],
         columns: &[
             required("resource_id", Text, "id of the resource"),
-            required("resource_type", Text, "seller, delivery, support, contractor, machine or vendor"),
+            required(
+                "resource_type",
+                Text,
+                "seller, delivery, support, contractor, machine or vendor",
+            ),
             optional("skill", Text, "what it can do"),
             optional("available_from", Date, "first day"),
             optional("available_to", Date, "last day, inclusive"),
