@@ -124,8 +124,8 @@ fn seller(
     let region = (manager - 1) % company.regions.len();
     let (title, role) = ("Account Executive", Role::Seller);
     let mut user = person(params, random, number, title, role, Some(manager), region, hired);
-    // Spread segments evenly over regions, in proportion to the accounts each has.
-    let place = ((n / managers) as f64 + 0.5) / (count as f64 / managers as f64);
+    // Old hands and new ones in every segment.
+    let place = ((n * 9 % count) as f64 + 0.5) / count as f64;
     let mut share = 0.0;
     user.segment = company
         .segments
