@@ -1,2 +1,57 @@
-//! Entry point.
-fn main() {}
+//! Parse, dispatch, exit code; the only `exit`.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use runrate::cli::{Cli, Command};
+use runrate::config::Config;
+use runrate::error::{Error, Result};
+use runrate::telemetry;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match start(cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            report(&error);
+            ExitCode::from(exit_code(&error))
+        }
+    }
+}
+
+fn start(cli: Cli) -> Result<u8> {
+    let mut flags: Vec<(&str, String)> = Vec::new();
+    if let Some(lake) = &cli.lake {
+        flags.push(("lake", lake.clone()));
+    }
+    if let Command::Serve(arguments) = &cli.command {
+        flags.extend(arguments.listen.iter().map(|address| ("listen", address.clone())));
+        flags.extend(arguments.http.iter().map(|address| ("http", address.clone())));
+    }
+    let mut config = Config::resolve(cli.config.as_deref(), &flags)?;
+    config.log_format = cli.log_format.unwrap_or(config.log_format);
+    telemetry::install(config.log_format);
+    let _ = std::io::stdout().is_terminal();
+    Ok(0)
+}
+
+/// The error, its causes and what to do, on stderr.
+fn report(error: &Error) {
+    let mut text = format!("runrate: {}\n", error.chain());
+    if let Some(hint) = error.hint() {
+        text.push_str(&format!("hint: {hint}\n"));
+    }
+    // Nothing is left to tell the person if stderr itself is gone.
+    drop(std::io::stderr().write_all(text.as_bytes()));
+}
+
+/// Exit code of an error: sysexits where one fits, 1 otherwise.
+fn exit_code(error: &Error) -> u8 {
+    match error {
+        Error::Setting { .. } | Error::LakeFormat { .. } | Error::Credential { .. } => 78,
+        Error::LakeLocked { .. } | Error::Conflict { .. } => 75,
+        Error::Refused { .. } => 4,
+        _ => 1,
+    }
+}

@@ -1,58 +1,90 @@
 //! The only maker of query contexts: one [`Engine`] a process, one [`Session`] a connection.
+//!
+//! An engine owns the lake, the memory and the functions; a session adds one client's settings and
+//! the catalog it sees.
+//! A statement goes: text, [`Session::parse`] (limits on size and depth), [`Session::plan`] (table
+//! functions expanded, tables pinned to one [`catalog::Generation`], allow-list of nodes),
+//! [`Session::run`] (a memory pool of its own).
+//! Planning runs on a thread with a large stack and a time limit, because the planner is
+//! synchronous and recursive: no timeout can stop it, and a deep statement would end the process.
 
-use std::sync::Arc;
+mod catalog;
+mod expand;
+mod forecast;
+mod gate;
+mod limits;
+mod memory;
+mod settings;
 
-use datafusion::execution::SendableRecordBatchStream;
+use std::future::Future;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use datafusion::execution::context::SessionState;
+use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::prelude::SessionContext;
+use datafusion::physical_plan::execute_stream;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::Statement;
 
+pub use catalog::{CATALOG, ViewDefinition};
+pub use expand::TableFunctionDefinition;
+
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::lake::Lake;
+use crate::schema;
 
-/// A view of `sql/`, as its file says.
-#[derive(Debug, Clone)]
-pub struct ViewDefinition {
-    /// Schema, the directory of the file.
-    pub schema: String,
-    /// Name, the stem of the file.
-    pub name: String,
-    /// The SELECT.
-    pub sql: String,
-    /// The question it answers, its grain and units: the comment of the view.
-    pub comment: String,
-}
-
-/// A parameterised SELECT that `FROM name(...)` stands for.
-#[derive(Debug, Clone)]
-pub struct TableFunctionDefinition {
-    /// Name in SQL.
-    pub name: String,
-    /// Parameters in order, with the SQL text of the default of those that have one.
-    pub parameters: Vec<(String, Option<String>)>,
-    /// The SELECT, with `$parameter` where an argument goes.
-    pub sql: String,
-    /// What it answers.
-    pub comment: String,
-}
+/// Stack of a planning thread; 64 MiB carries the deepest statement that [`limits`] lets through.
+const PLAN_STACK_BYTES: usize = 64 << 20;
 
 /// Everything a process needs to answer SQL: the lake, memory, functions and views.
-#[derive(Debug)]
 pub struct Engine {
     config: Config,
     lake: Lake,
+    base: SessionState,
+    runtime: Arc<RuntimeEnv>,
+    views: Vec<ViewDefinition>,
+    table_functions: Arc<expand::TableFunctions>,
+    current: RwLock<Arc<catalog::Generation>>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("lake", &self.lake).finish_non_exhaustive()
+    }
 }
 
 impl Engine {
     /// Opens the lake of `config` and loads its catalog.
+    ///
+    /// # Errors
+    /// If the lake cannot be opened, or a table function is not a SELECT.
     pub async fn open(
         config: Config,
-        _views: Vec<ViewDefinition>,
-        _table_functions: Vec<TableFunctionDefinition>,
+        views: Vec<ViewDefinition>,
+        table_functions: Vec<TableFunctionDefinition>,
     ) -> Result<Arc<Self>> {
         let lake = Lake::open(&config).await?;
-        Ok(Arc::new(Self { config, lake }))
+        let runtime = runtime(&config)?;
+        let (url, store) = lake.object_store();
+        runtime.register_object_store(&url, store);
+        let base = base_state(&config, runtime.clone())?;
+        let table_functions = Arc::new(expand::TableFunctions::new(table_functions)?);
+        let definer = catalog::Definer::new(base.clone(), table_functions.clone());
+        let first = catalog::Generation::load(&lake, &views, definer).await?;
+        Ok(Arc::new(Self {
+            config,
+            lake,
+            base,
+            runtime,
+            views,
+            table_functions,
+            current: RwLock::new(first),
+        }))
     }
 
     /// The configuration of the process.
@@ -65,14 +97,54 @@ impl Engine {
         &self.lake
     }
 
-    /// Looks for commits since the last look; true if there were any.
-    pub async fn refresh(&self) -> Result<bool> {
-        Ok(false)
+    /// The views of `sql/`, in the order of their dependencies.
+    pub fn views(&self) -> &[ViewDefinition] {
+        &self.views
     }
 
-    /// A new session of role `user`; later sessions and statements see later commits.
+    /// The table functions of `sql/functions/`.
+    pub fn table_functions(&self) -> &[TableFunctionDefinition] {
+        self.table_functions.definitions()
+    }
+
+    /// Memory held by running queries (bytes).
+    pub fn memory_reserved_bytes(&self) -> usize {
+        self.runtime.memory_pool.reserved()
+    }
+
+    /// Version of every table that sessions now see.
+    pub fn table_versions(&self) -> Vec<(String, i64)> {
+        self.generation().versions().map(|(name, version)| (name.to_string(), version)).collect()
+    }
+
+    /// Looks for commits since the last look; true if there were any.
+    ///
+    /// # Errors
+    /// If the lake cannot be read; sessions then go on with what they see.
+    pub async fn refresh(&self) -> Result<bool> {
+        let token = self.lake.change_token().await?;
+        if token == self.generation().token() {
+            return Ok(false);
+        }
+        let definer = catalog::Definer::new(self.base.clone(), self.table_functions.clone());
+        let next = catalog::Generation::load(&self.lake, &self.views, definer).await?;
+        *self.current.write().unwrap_or_else(std::sync::PoisonError::into_inner) = next;
+        Ok(true)
+    }
+
+    fn generation(&self) -> Arc<catalog::Generation> {
+        self.current.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// A new session of role `user`; its statements see commits made before they start.
     pub fn session(self: &Arc<Self>, user: &str) -> Session {
-        Session { engine: self.clone(), context: SessionContext::new(), user: user.into() }
+        let tables = catalog::SessionCatalog::new(self.generation());
+        let state = SessionStateBuilder::new_from_existing(self.base.clone())
+            .with_session_id(format!("{user}-{:p}", Arc::as_ptr(&tables)))
+            .with_catalog_list(catalog::SessionCatalogs::new(tables.clone()))
+            .build();
+        let context = SessionContext::new_with_state(state);
+        Session { engine: self.clone(), context, user: user.to_owned(), tables }
     }
 }
 
@@ -81,6 +153,7 @@ pub struct Session {
     engine: Arc<Engine>,
     context: SessionContext,
     user: String,
+    tables: Arc<catalog::SessionCatalog>,
 }
 
 impl Session {
@@ -99,35 +172,151 @@ impl Session {
         &self.context
     }
 
-    /// Statements of `sql`, in the Postgres dialect, within the limits on size and depth.
-    pub fn parse(&self, _sql: &str) -> Result<Vec<Statement>> {
-        Ok(vec![])
+    /// Statements of `sql`, in the Postgres dialect.
+    ///
+    /// # Errors
+    /// 42601 for a syntax error, 54000 or 54001 beyond the limits on size and depth.
+    pub fn parse(&self, sql: &str) -> Result<Vec<Statement>> {
+        limits::parse(sql, self.engine.config.statement_bytes_max)
     }
 
-    /// Sees commits made until now; unless pinned, every statement does so first.
-    pub fn advance(&self) {}
-
-    /// Keeps (true) or stops keeping (false) the catalog of the last statement: a transaction's snapshot.
-    pub fn pin(&self, _on: bool) {}
-
-    /// Sets `name` of this session (such as `runrate.as_of`, `timezone`).
-    pub fn set(&self, _name: &str, _value: &str) -> Result<()> {
-        Ok(())
+    /// Sees commits made until now, unless the session is pinned; [`Session::plan`] does so first.
+    pub fn advance(&self) {
+        self.tables.advance(self.engine.generation());
     }
 
-    /// The plan of a reading `statement`; anything that is not on the allow-list is refused with 42501.
-    pub async fn plan(&self, _statement: Statement) -> Result<LogicalPlan> {
-        unreachable!("session stub")
+    /// Keeps (true) or stops keeping (false) the catalog as it is: a transaction's snapshot.
+    pub fn pin(&self, is_pinned: bool) {
+        self.tables.pin(is_pinned);
     }
 
-    /// Starts `plan` within the memory limit of one query.
-    pub async fn run(&self, _plan: LogicalPlan) -> Result<SendableRecordBatchStream> {
-        unreachable!("session stub")
+    /// Sets `name` (`runrate.as_of` or `timezone`) for this session.
+    ///
+    /// # Errors
+    /// 42704 for another name, 22023 for a value it cannot take.
+    pub fn set(&self, name: &str, value: &str) -> Result<()> {
+        settings::set(&self.context, name, value)
+    }
+
+    /// The value of a setting that [`Session::set`] takes.
+    pub fn show(&self, name: &str) -> Option<String> {
+        settings::show(&self.context, name)
+    }
+
+    /// The plan of a reading `statement`, placeholders kept.
+    ///
+    /// # Errors
+    /// 42501 for anything that does not only read, 54001 if planning takes too long, and what the
+    /// planner finds wrong.
+    pub async fn plan(&self, mut statement: Statement) -> Result<LogicalPlan> {
+        gate::check_statement(&statement)?;
+        self.engine.table_functions.expand(&mut statement)?;
+        self.advance();
+        let state = self.context.state();
+        let plan = self
+            .on_planning_thread(async move {
+                let statement = EngineStatement::Statement(Box::new(statement));
+                Ok(state.statement_to_plan(statement).await?)
+            })
+            .await?;
+        gate::check_plan(&plan)?;
+        Ok(plan)
+    }
+
+    /// Starts `plan` within the memory limit of one query; dropping the stream stops it.
+    ///
+    /// # Errors
+    /// What the optimizer finds wrong; errors of execution come through the stream.
+    pub async fn run(&self, plan: LogicalPlan) -> Result<SendableRecordBatchStream> {
+        let state = self.context.state();
+        let planning = state.clone();
+        let physical = self
+            .on_planning_thread(async move { Ok(planning.create_physical_plan(&plan).await?) })
+            .await?;
+        let pool: Arc<dyn MemoryPool> = Arc::new(memory::QueryPool::new(
+            self.engine.config.memory_query_bytes_max,
+            self.engine.runtime.memory_pool.clone(),
+        ));
+        let runtime = RuntimeEnv { memory_pool: pool, ..self.engine.runtime.as_ref().clone() };
+        let task = TaskContext::from(&state).with_runtime(Arc::new(runtime));
+        Ok(execute_stream(physical, Arc::new(task))?)
     }
 
     /// Parses, plans and starts the one statement of `sql`.
+    ///
+    /// # Errors
+    /// As [`Session::plan`] and [`Session::run`]; 42601 if there is not exactly one statement.
     pub async fn query(&self, sql: &str) -> Result<SendableRecordBatchStream> {
-        let statement = self.parse(sql)?.remove(0);
+        let mut statements = self.parse(sql)?;
+        let (Some(statement), true) = (statements.pop(), statements.is_empty()) else {
+            return Err(Error::statement("42601", "exactly one statement is expected"));
+        };
         self.run(self.plan(statement).await?).await
     }
+
+    /// Runs `work` on a thread with a large stack, for at most `plan_timeout_ms`.
+    async fn on_planning_thread<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let handle = tokio::runtime::Handle::current();
+        std::thread::Builder::new()
+            .name("plan".into())
+            .stack_size(PLAN_STACK_BYTES)
+            .spawn(move || drop(sender.send(handle.block_on(work))))
+            .map_err(|e| Error::file("start a planning thread for", "statement", e))?;
+        let limit = Duration::from_millis(self.engine.config.plan_timeout_ms);
+        match tokio::time::timeout(limit, receiver).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(Error::statement("XX000", "planning ended without an answer")),
+            Err(_) => {
+                tracing::warn!(limit_ms = limit.as_millis() as u64, "planning abandoned");
+                Err(Error::statement(
+                    "54001",
+                    format!("statement took longer than {} ms to plan", limit.as_millis()),
+                ))
+            }
+        }
+    }
+}
+
+/// Memory, spill space and caches shared by all sessions.
+fn runtime(config: &Config) -> Result<Arc<RuntimeEnv>> {
+    let most = std::num::NonZeroUsize::MIN.saturating_add(4);
+    let pool = TrackConsumersPool::new(GreedyMemoryPool::new(config.memory_pool_bytes_max), most);
+    let mut builder = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(pool))
+        .with_max_temp_directory_size(config.spill_bytes_max);
+    if let Some(dir) = &config.spill_dir {
+        std::fs::create_dir_all(dir).map_err(|e| Error::file("create", dir, e))?;
+        builder = builder.with_temp_file_path(dir);
+    }
+    Ok(builder.build_arc()?)
+}
+
+/// The state that every session starts from: Postgres-like defaults and our functions.
+fn base_state(config: &Config, runtime: Arc<RuntimeEnv>) -> Result<SessionState> {
+    let mut options = SessionConfig::new()
+        .with_default_catalog_and_schema(CATALOG, schema::CRM)
+        .with_information_schema(true)
+        .with_create_default_catalog_and_schema(false)
+        .with_target_partitions(config.threads_resolved())
+        .with_option_extension(settings::SessionSettings::default());
+    let engine = options.options_mut();
+    // 99999999999999999999.99 is a number people type; as a float it would lose its cents.
+    engine.sql_parser.parse_float_as_decimal = true;
+    engine.sql_parser.dialect = datafusion::common::config::Dialect::PostgreSQL;
+    engine.sql_parser.collect_spans = true;
+    let state = SessionStateBuilder::new()
+        .with_config(options)
+        .with_runtime_env(runtime)
+        .with_default_features()
+        .build();
+    let context = SessionContext::new_with_state(state);
+    context.register_udf(settings::session_as_of());
+    let mut state = context.state();
+    runrate_udfs::register_all(&mut state)?;
+    Ok(state)
 }

@@ -95,6 +95,11 @@ impl Lake {
         Ok(String::new())
     }
 
+    /// The store that scans read from, and the URL to register it under.
+    pub fn object_store(&self) -> (url::Url, Arc<dyn object_store::ObjectStore>) {
+        unreachable!("lake stub")
+    }
+
     /// Every table, sorted.
     pub async fn tables(&self) -> Result<Vec<TableName>> {
         Ok(vec![])

@@ -1,0 +1,130 @@
+//! `FROM forecast(relation, ts, value, horizon, ...)`: a call of the aggregate `forecast`, one row a step.
+//!
+//! The relation is a name, a quoted name or a subquery; the series is cut by `group_cols`.
+//! Every group gives `horizon` rows: the group's columns, `ds`, `step`, `yhat`, `lo`, `hi`,
+//! `method`, `n_obs` and `status`.
+
+use std::collections::BTreeMap;
+
+use datafusion::sql::sqlparser::ast::{Expr, Query, Statement, Value};
+
+use super::limits;
+use crate::error::{Error, Result};
+
+/// Arguments in order; the first four are needed.
+pub(super) const PARAMETERS: &[&str] =
+    &["relation", "ts", "value", "horizon", "method", "level", "season", "group_by", "as_of"];
+
+/// The SELECT that a call with `arguments` stands for.
+pub(super) fn query(arguments: &BTreeMap<String, Expr>) -> Result<Query> {
+    let needed = |name: &str| {
+        let missing = || Error::statement("42883", format!("forecast: argument {name} is missing"));
+        arguments.get(name).ok_or_else(missing)
+    };
+    let relation = relation(needed("relation")?)?;
+    let (ts, value) = (column(needed("ts")?)?, column(needed("value")?)?);
+    let horizon = needed("horizon")?;
+    let option =
+        |name: &str| arguments.get(name).map_or_else(|| "NULL".to_owned(), ToString::to_string);
+    let groups = match arguments.get("group_by") {
+        Some(expr) => columns(expr)?,
+        None => vec![],
+    };
+    let keys: String = groups.iter().map(|column| format!("{column}, ")).collect();
+    let by = match groups.is_empty() {
+        true => String::new(),
+        false => format!(" GROUP BY {}", groups.join(", ")),
+    };
+    let until = match arguments.get("as_of") {
+        Some(day) => format!(" WHERE {ts} <= {day}"),
+        None => String::new(),
+    };
+    let sql = format!(
+        "SELECT {keys}f['ds'] AS ds, f['step'] AS step, f['yhat'] AS yhat, f['lo'] AS lo, \
+         f['hi'] AS hi, f['method'] AS method, n_obs, \
+         CASE WHEN f['lo'] IS NULL THEN 'short_history' ELSE 'ok' END AS status \
+         FROM (SELECT {keys}unnest(forecast({ts}, {value}, {horizon}, {method}, {level}, {season})) \
+         AS f, count({value}) AS n_obs FROM {relation}{until}{by}) AS steps",
+        method = option("method"),
+        level = option("level"),
+        season = option("season"),
+    );
+    match limits::parse(&sql, usize::MAX)?.pop() {
+        Some(Statement::Query(query)) => Ok(*query),
+        _ => Err(Error::statement("42601", "forecast: arguments do not form a query")),
+    }
+}
+
+fn relation(expr: &Expr) -> Result<String> {
+    match expr {
+        Expr::Subquery(query) => Ok(format!("({query}) AS series")),
+        other => column(other),
+    }
+}
+
+/// A column or relation, named bare (`amount`) or quoted (`'amount'`); or an expression over columns.
+fn column(expr: &Expr) -> Result<String> {
+    let Some(text) = text(expr) else { return Ok(expr.to_string()) };
+    let parts: Vec<&str> = text.split('.').map(str::trim).collect();
+    if parts.iter().any(|part| part.is_empty()) {
+        return Err(Error::statement("42601", format!("forecast: '{text}' is not a name")));
+    }
+    Ok(parts
+        .iter()
+        .map(|part| format!("\"{}\"", part.replace('"', "")))
+        .collect::<Vec<_>>()
+        .join("."))
+}
+
+/// Columns named as `a`, `(a, b)`, `'a,b'` or `''`.
+fn columns(expr: &Expr) -> Result<Vec<String>> {
+    match expr {
+        Expr::Tuple(parts) => parts.iter().map(column).collect(),
+        Expr::Nested(inner) => columns(inner),
+        other => match text(other) {
+            Some(names) if names.trim().is_empty() => Ok(vec![]),
+            Some(names) => names
+                .split(',')
+                .map(|name| column(&Expr::value(Value::SingleQuotedString(name.trim().into()))))
+                .collect(),
+            None => Ok(vec![column(other)?]),
+        },
+    }
+}
+
+fn text(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) => Some(text),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::expand::TableFunctions;
+    use super::*;
+
+    fn expanded(sql: &str) -> String {
+        let mut statement = limits::parse(sql, 1 << 20).expect(sql).remove(0);
+        let functions = TableFunctions::new(vec![]).expect("no definitions");
+        functions.expand(&mut statement).expect(sql);
+        statement.to_string()
+    }
+
+    #[test]
+    fn names_subqueries_and_groups_become_one_aggregate() {
+        let sql = expanded("select * from forecast('demand.bookings', 'month', 'amount', 12)");
+        assert!(sql.contains("forecast(\"month\", \"amount\", 12, NULL, NULL, NULL)"), "{sql}");
+        assert!(sql.contains("FROM \"demand\".\"bookings\")"), "{sql}");
+        let sql = expanded(
+            "select * from forecast((select * from b), ts => m, value => amount * 2, \
+             horizon => $1, level => 0.8, group_by => (region, team)) f",
+        );
+        assert!(sql.contains("GROUP BY region, team"), "{sql}");
+        assert!(sql.contains("forecast(m, amount * 2, $1, NULL, 0.8, NULL)"), "{sql}");
+        assert!(sql.ends_with("AS steps) f"), "{sql}");
+    }
+}

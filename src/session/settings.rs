@@ -1,0 +1,104 @@
+//! What a session may set for itself, and the function through which views read it.
+
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::config::{ConfigExtension, ConfigOptions};
+use datafusion::common::{ScalarValue, extensions_options};
+use datafusion::logical_expr::{
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use datafusion::prelude::SessionContext;
+
+use crate::error::{Error, Result};
+
+extensions_options! {
+    /// Settings of a session under the prefix `runrate.`.
+    pub struct SessionSettings {
+        /// Date that reports are made for; empty is the newest date in the data.
+        pub as_of: String, default = String::new()
+    }
+}
+
+impl ConfigExtension for SessionSettings {
+    const PREFIX: &'static str = "runrate";
+}
+
+fn as_of(options: &ConfigOptions) -> &str {
+    options.extensions.get::<SessionSettings>().map_or("", |settings| settings.as_of.as_str())
+}
+
+pub(super) fn set(context: &SessionContext, name: &str, value: &str) -> Result<()> {
+    let key = match name.to_ascii_lowercase().as_str() {
+        "runrate.as_of" => {
+            if !value.is_empty() && value.parse::<NaiveDate>().is_err() {
+                let message = format!("invalid value for \"runrate.as_of\": \"{value}\"");
+                let hint = Some("Give a date such as 2026-06-30, or '' for the newest.".into());
+                return Err(Error::Statement { sqlstate: "22023", message, hint });
+            }
+            "runrate.as_of"
+        }
+        "timezone" => {
+            if value.parse::<chrono_tz::Tz>().is_err() {
+                let message = format!("invalid value for \"TimeZone\": \"{value}\"");
+                return Err(Error::statement("22023", message));
+            }
+            "datafusion.execution.time_zone"
+        }
+        _ => {
+            let message = format!("unrecognized configuration parameter \"{name}\"");
+            return Err(Error::statement("42704", message));
+        }
+    };
+    let state = context.state_ref();
+    let mut state = state.write();
+    Ok(state.config_mut().options_mut().set(key, value)?)
+}
+
+pub(super) fn show(context: &SessionContext, name: &str) -> Option<String> {
+    let state = context.state_ref();
+    let state = state.read();
+    let options = state.config().options();
+    match name.to_ascii_lowercase().as_str() {
+        "runrate.as_of" => Some(as_of(options).to_owned()),
+        "timezone" => Some(options.execution.time_zone.clone().unwrap_or_else(|| "UTC".into())),
+        _ => None,
+    }
+}
+
+/// `session_as_of()`: the date set as `runrate.as_of`, or NULL.
+///
+/// A function and not a literal in the view, because one plan of a view serves all sessions.
+pub(super) fn session_as_of() -> ScalarUDF {
+    ScalarUDF::from(SessionAsOf { signature: Signature::nullary(Volatility::Stable) })
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct SessionAsOf {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for SessionAsOf {
+    fn name(&self) -> &str {
+        "session_as_of"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> datafusion::error::Result<DataType> {
+        Ok(DataType::Date32)
+    }
+
+    fn invoke_with_args(
+        &self,
+        args: ScalarFunctionArgs,
+    ) -> datafusion::error::Result<ColumnarValue> {
+        let options: &Arc<ConfigOptions> = &args.config_options;
+        let date = as_of(options).parse::<NaiveDate>().ok();
+        let days = date.map(|d| d.signed_duration_since(NaiveDate::default()).num_days() as i32);
+        Ok(ColumnarValue::Scalar(ScalarValue::Date32(days)))
+    }
+}
