@@ -1,6 +1,7 @@
 //! The arithmetic, on plain numbers: no Arrow, no engine, no clock.
 
 pub mod capacity;
+pub mod exact;
 pub mod forecast;
 pub mod normal;
 pub mod period;

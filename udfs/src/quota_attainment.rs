@@ -1,0 +1,50 @@
+//! `quota_attainment`: share of a quota that was attained (ratio, 1 is the whole quota).
+
+use arrow::datatypes::DataType;
+use datafusion_common::Result;
+use datafusion_expr::ScalarUDF;
+
+use crate::coercion::Kind;
+use crate::math::{Fault, period};
+use crate::page::Page;
+use crate::row::{Row, RowFunction, Value};
+
+pub(crate) const PAGE: Page = Page {
+    name: "quota_attainment",
+    syntax: "quota_attainment(actual, quota [, period_start, period_end [, active_from [, active_to [, ramp]]]])",
+    summary: "Share of a quota that was attained (ratio, 1 is the whole quota).",
+    formula: "actual / (quota * ramp * days active in the period / days of the period)",
+    nulls: "NULL actual or quota gives NULL, as does a quota of 0 or no active day; without a period nothing is prorated; NULL active_from or active_to leaves that side open; NULL ramp means 1",
+    errors: "a negative quota or ramp, a period that starts after it ends, NaN or infinity",
+    source: "proration of quotas by days in the seat, as compensation plans do",
+    example: (
+        "SELECT round(quota_attainment(120000, 300000, DATE '2026-07-01', DATE '2026-09-30', DATE '2026-08-15'), 4)",
+        "0.783",
+    ),
+    arguments: &[
+        ("actual", "what was sold (money or units)"),
+        ("quota", "the goal, in the same unit"),
+        ("period_start", "first day of the period (date)"),
+        ("period_end", "last day of the period, inclusive (date)"),
+        ("active_from", "first day with a quota (date)"),
+        ("active_to", "last day with a quota, inclusive (date)"),
+        ("ramp", "share of the full quota that is asked while ramping up (ratio, default 1)"),
+    ],
+};
+
+const KINDS: &[Kind] =
+    &[Kind::Number, Kind::Number, Kind::Date, Kind::Date, Kind::Date, Kind::Date, Kind::Number];
+
+/// The function, to be registered.
+pub(crate) fn udf() -> Result<ScalarUDF> {
+    RowFunction::udf(&PAGE, KINDS, 2, DataType::Float64, evaluate)
+}
+
+fn evaluate(row: &Row<'_>) -> std::result::Result<Value, Fault> {
+    let (Some(actual), Some(quota)) = (row.number(0)?, row.number(1)?) else {
+        return Ok(Value::Number(None));
+    };
+    let period = row.day(2).zip(row.day(3));
+    let active = (row.day(4), row.day(5));
+    period::attainment(actual, quota, period, active, row.number_or(6, 1.0)?).map(Value::Number)
+}

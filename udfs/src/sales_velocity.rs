@@ -1,0 +1,44 @@
+//! `sales_velocity`: money a day that a pipeline brings.
+
+use arrow::datatypes::DataType;
+use datafusion_common::Result;
+use datafusion_expr::ScalarUDF;
+
+use crate::coercion::Kind;
+use crate::math::{Fault, rate};
+use crate::page::Page;
+use crate::row::{Row, RowFunction, Value};
+
+pub(crate) const PAGE: Page = Page {
+    name: "sales_velocity",
+    syntax: "sales_velocity(opportunity_count, average_deal, win_rate, cycle_days)",
+    summary: "Money a day that a pipeline brings.",
+    formula: "opportunity_count * average_deal * win_rate / cycle_days",
+    nulls: "NULL arguments give NULL, as does a cycle of 0 days or less",
+    errors: "a negative count, a win rate outside 0 to 1, NaN or infinity",
+    source: "the sales velocity equation",
+    example: ("SELECT round(sales_velocity(50, 10000, 0.2, 30), 2)", "3333.33"),
+    arguments: &[
+        ("opportunity_count", "deals worked on (count)"),
+        ("average_deal", "mean amount of a won deal (money)"),
+        ("win_rate", "won of closed deals (ratio 0 to 1)"),
+        ("cycle_days", "mean days from opening to winning (days)"),
+    ],
+};
+
+const KINDS: &[Kind] = &[Kind::Number, Kind::Number, Kind::Number, Kind::Number];
+
+/// The function, to be registered.
+pub(crate) fn udf() -> Result<ScalarUDF> {
+    RowFunction::udf(&PAGE, KINDS, 4, DataType::Float64, evaluate)
+}
+
+fn evaluate(row: &Row<'_>) -> std::result::Result<Value, Fault> {
+    let (Some(count), Some(deal)) = (row.number(0)?, row.number(1)?) else {
+        return Ok(Value::Number(None));
+    };
+    let (Some(win_rate), Some(days)) = (row.number(2)?, row.number(3)?) else {
+        return Ok(Value::Number(None));
+    };
+    rate::velocity(count, deal, win_rate, days).map(Value::Number)
+}
