@@ -72,7 +72,11 @@ impl Checker {
                 || (table.column(field.name()).is_some()
                     && !STAMPED.contains(&field.name().as_str()));
             if !is_known {
-                return Err(refuse(format!("column \"{}\" is not one of {}", field.name(), table.name)));
+                return Err(refuse(format!(
+                    "column \"{}\" is not one of {}",
+                    field.name(),
+                    table.name
+                )));
             }
         }
         let columns: Vec<_> = checked_columns(table)
@@ -123,7 +127,9 @@ impl Checker {
         match column.name {
             "source_system" => {
                 let given = array.as_string::<i32>();
-                Arc::new(given.iter().map(|v| v.or(Some(&self.source_system))).collect::<StringArray>())
+                Arc::new(
+                    given.iter().map(|v| v.or(Some(&self.source_system))).collect::<StringArray>(),
+                )
             }
             "is_deleted" => {
                 let given = array.as_boolean();
@@ -199,10 +205,12 @@ pub(super) fn typed_text(
         Kind::Money => {
             read!(Decimal128Builder::new().with_data_type(kind.data_type()), parse::money)
         }
-        Kind::Timestamp => read!(
-            TimestampMicrosecondBuilder::new().with_timezone("UTC"),
-            |v| parse::timestamp(v, zone).map(|at| at.timestamp_micros())
-        ),
+        Kind::Timestamp => {
+            read!(TimestampMicrosecondBuilder::new().with_timezone("UTC"), |v| parse::timestamp(
+                v, zone
+            )
+            .map(|at| at.timestamp_micros()))
+        }
     }
 }
 
@@ -248,7 +256,13 @@ struct Faults {
 }
 
 impl Faults {
-    fn add(&mut self, row: usize, column: &Column, code: &'static str, reason: impl Fn() -> String) {
+    fn add(
+        &mut self,
+        row: usize,
+        column: &Column,
+        code: &'static str,
+        reason: impl Fn() -> String,
+    ) {
         self.bad[row].get_or_insert_with(|| BadRow {
             table: self.table.to_owned(),
             column: column.name.to_owned(),

@@ -52,8 +52,7 @@ pub(super) async fn run(
     register(&session, &dataset, &objects, &units, request).await?;
     let (mut staged, mut bad) = (Vec::new(), BadRows::new());
     for unit in &units {
-        let (rows, found) =
-            stage::stage(&session, unit, crm, request.time_zone, progress).await?;
+        let (rows, found) = stage::stage(&session, unit, crm, request.time_zone, progress).await?;
         let known = bad.entry(unit.object.name.clone()).or_default();
         found.into_iter().for_each(|(row, fault)| drop(known.entry(row).or_insert(fault)));
         staged.push(rows);
@@ -161,10 +160,16 @@ async fn read(
         }
         Ok(objects)
     });
-    reading.await.map_err(|e| Error::Refused { subject: dataset.crm.clone(), reason: e.to_string() })?
+    reading
+        .await
+        .map_err(|e| Error::Refused { subject: dataset.crm.clone(), reason: e.to_string() })?
 }
 
-fn batch_id(dataset: &Dataset, objects: &BTreeMap<String, Arc<Object>>, request: &Request) -> String {
+fn batch_id(
+    dataset: &Dataset,
+    objects: &BTreeMap<String, Arc<Object>>,
+    request: &Request,
+) -> String {
     let mut hash = Sha256::new();
     hash.update(format!("{}\0{}\0{}", dataset.crm, dataset.version, request.time_zone));
     hash.update(format!("\0{:?}", request.options));
@@ -273,7 +278,10 @@ async fn look_up(
 }
 
 /// The rows of `object` that are not loaded: records that are no rows, and rows that failed a check.
-pub(super) fn left_out(object: &Object, bad: Option<&BTreeMap<i64, BadRow>>) -> Result<Vec<Quarantined>> {
+pub(super) fn left_out(
+    object: &Object,
+    bad: Option<&BTreeMap<i64, BadRow>>,
+) -> Result<Vec<Quarantined>> {
     let mut rows = Vec::new();
     for file in &object.files {
         rows.extend(file.rejected.iter().map(|rejected| Quarantined {
@@ -330,7 +338,8 @@ pub(super) fn refusal(
     if request.is_forced || bad.len() as f64 <= rows as f64 * ratio_max {
         return None;
     }
-    let first: Vec<String> = bad.iter().take(SAMPLES_MAX).map(|row| format!("\n  {}", sample(row))).collect();
+    let first: Vec<String> =
+        bad.iter().take(SAMPLES_MAX).map(|row| format!("\n  {}", sample(row))).collect();
     Some(format!(
         "{} of {rows} rows are bad, more than quarantine_ratio_max ({ratio_max}); \
          --force loads the others; the first are:{}",

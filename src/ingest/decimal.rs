@@ -119,7 +119,8 @@ mod tests {
 
     #[test]
     fn what_is_not_plainly_a_number_is_not_one() {
-        for text in ["", "-", ".", "1,234", "1.2.3", "$5", "12x4", "1e", "NaN", "inf", "0x10", "１"] {
+        for text in ["", "-", ".", "1,234", "1.2.3", "$5", "12x4", "1e", "NaN", "inf", "0x10", "１"]
+        {
             assert_eq!(Decimal::parse(text), None, "{text}");
         }
     }

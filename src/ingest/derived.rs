@@ -43,16 +43,14 @@ pub(super) async fn derive(
     Ok(lines)
 }
 
-async fn select(
-    engine: &Arc<Engine>,
-    table: &str,
-    columns: Vec<Expr>,
-) -> Result<Vec<RecordBatch>> {
+async fn select(engine: &Arc<Engine>, table: &str, columns: Vec<Expr>) -> Result<Vec<RecordBatch>> {
     let found = engine.lake().table(&TableName::new(CRM, table), At::Latest).await?;
     let Some(found) = found else { return Ok(vec![]) };
     let session = engine.session("ingest");
     let rows = session.context().read_table(found.provider())?;
-    let is_aggregate = columns.iter().any(|c| matches!(c, Expr::Alias(a) if matches!(*a.expr, Expr::AggregateFunction(_))));
+    let is_aggregate = columns
+        .iter()
+        .any(|c| matches!(c, Expr::Alias(a) if matches!(*a.expr, Expr::AggregateFunction(_))));
     let rows = if is_aggregate { rows.aggregate(vec![], columns)? } else { rows.select(columns)? };
     Ok(session.run(rows.into_unoptimized_plan()).await?.try_collect().await?)
 }
@@ -66,7 +64,8 @@ async fn user_hierarchy(
     let text = |name: &str| cast(col(name), DataType::Utf8).alias(name);
     let mut managers: BTreeMap<String, Option<String>> = BTreeMap::new();
     for batch in select(engine, "users", vec![text("user_id"), text("manager_id")]).await? {
-        let (users, above) = (batch.column(0).as_string::<i32>(), batch.column(1).as_string::<i32>());
+        let (users, above) =
+            (batch.column(0).as_string::<i32>(), batch.column(1).as_string::<i32>());
         for row in 0..batch.num_rows() {
             let manager = above.is_valid(row).then(|| above.value(row).to_owned());
             managers.insert(users.value(row).to_owned(), manager);
@@ -193,8 +192,7 @@ async fn fiscal_calendar(
     let from = held.iter().map(Datelike::year).chain([from]).min().unwrap_or(from);
     let to = held.iter().map(Datelike::year).chain([to]).max().unwrap_or(to);
     let Some(first) = NaiveDate::from_ymd_opt(from, 1, 1) else { return Ok(()) };
-    let days: Vec<NaiveDate> =
-        first.iter_days().take_while(|day| day.year() <= to).collect();
+    let days: Vec<NaiveDate> = first.iter_days().take_while(|day| day.year() <= to).collect();
     let ids = days.iter().map(ToString::to_string).collect();
     replace(writer, run, "fiscal_calendar", calendar(&days), ids, command).await
 }
@@ -282,11 +280,24 @@ mod tests {
 
     #[test]
     fn everyone_is_below_themselves_and_all_above_them() {
-        let managers = tree(&[("a", None), ("b", Some("a")), ("c", Some("b")), ("d", Some("gone"))]);
+        let managers =
+            tree(&[("a", None), ("b", Some("a")), ("c", Some("b")), ("d", Some("gone"))]);
         let (pairs, cycles) = closure(&managers);
         assert!(cycles.is_empty());
         let found: Vec<_> = pairs.iter().map(|((a, d), n)| format!("{a}{d}{n}")).collect();
-        assert_eq!(found, ["aa0", "ab1", "ac2", "bb0", "bc1", "cc0", "dd0", "gonedd1".replace("dd", "d").as_str()]);
+        assert_eq!(
+            found,
+            [
+                "aa0",
+                "ab1",
+                "ac2",
+                "bb0",
+                "bc1",
+                "cc0",
+                "dd0",
+                "gonedd1".replace("dd", "d").as_str()
+            ]
+        );
     }
 
     #[test]

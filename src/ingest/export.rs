@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Array, StringBuilder, new_null_array};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, Int64Array, StringBuilder, new_null_array,
+};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::TableProvider;
@@ -88,7 +90,11 @@ impl Object {
     pub(super) fn check_unchanged(&self) -> Result<()> {
         for file in &self.files {
             if file.input.stamp()? != file.stamp {
-                return Err(source::fault(file.input.path(), 0, "the file changed while it was read"));
+                return Err(source::fault(
+                    file.input.path(),
+                    0,
+                    "the file changed while it was read",
+                ));
             }
         }
         Ok(())
@@ -222,7 +228,9 @@ impl Shape {
                     object.insert((*name).clone(), column.value(row).into());
                 }
             }
-            out.append_option((!object.is_empty()).then(|| serde_json::Value::from(object).to_string()));
+            out.append_option(
+                (!object.is_empty()).then(|| serde_json::Value::from(object).to_string()),
+            );
         }
         Arc::new(out.finish())
     }
@@ -311,13 +319,19 @@ pub(super) fn inspect(
             kept += chunk.rejected.iter().map(|r| r.raw.len() + 64).sum::<usize>();
             rejected.extend(chunk.rejected);
             if kept > BAD_BYTES_MAX {
-                let reason = format!("{} bad rows already; this is not that format", rejected.len());
+                let reason =
+                    format!("{} bad rows already; this is not that format", rejected.len());
                 return Err(source::fault(input.path(), 0, reason));
             }
         }
         files.push(ExportFile { input, schema, good, rejected, hash, stamp });
     }
-    Ok(Object { name: label.to_lowercase(), label: label.to_owned(), files, options: options.clone() })
+    Ok(Object {
+        name: label.to_lowercase(),
+        label: label.to_owned(),
+        files,
+        options: options.clone(),
+    })
 }
 
 /// Most bytes of bad rows that are held before a batch is given up.

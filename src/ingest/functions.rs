@@ -46,7 +46,10 @@ const FUNCTIONS: &[(&str, usize, Body)] = &[
     ("seconds_between", 2, |args, zone| seconds_between(args[0]?, args[1]?, zone)),
     ("instant", 1, |args, zone| instant(args[0]?, zone)),
     ("day", 1, |args, zone| {
-        Some(parse::day(args[0]?, zone).map_or_else(|_| args[0].unwrap_or("").into(), |d| d.to_string()))
+        Some(
+            parse::day(args[0]?, zone)
+                .map_or_else(|_| args[0].unwrap_or("").into(), |d| d.to_string()),
+        )
     }),
     ("months", 1, |args, _| months(args[0]?)),
     ("reciprocal", 1, |args, _| Some(reciprocal(args[0]?))),

@@ -48,8 +48,12 @@ impl Guess {
     pub(super) fn see(&mut self, value: &str) {
         self.has_values = true;
         self.possible.retain(|kind| match kind {
-            Kind::Boolean => matches!(value, "true" | "false" | "TRUE" | "FALSE" | "True" | "False"),
-            Kind::Integer => is_plain(value) && !value.contains('.') && parse::integer(value).is_ok(),
+            Kind::Boolean => {
+                matches!(value, "true" | "false" | "TRUE" | "FALSE" | "True" | "False")
+            }
+            Kind::Integer => {
+                is_plain(value) && !value.contains('.') && parse::integer(value).is_ok()
+            }
             Kind::Number => is_plain(value) && parse::number(value).is_ok(),
             Kind::Date => value.len() == 10 && parse::date(value).is_ok(),
             // Without an offset an instant depends on the zone it is read in.

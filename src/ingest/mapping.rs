@@ -122,13 +122,14 @@ fn directives(text: &str) -> Result<(Requires, StandIns), String> {
         let line = line.trim();
         if let Some(rest) = line.strip_prefix("requires:") {
             let parts = rest.trim().strip_suffix(')').and_then(|rest| rest.split_once('('));
-            let (object, columns) =
-                parts.ok_or_else(|| format!("requires: expected Object(Column, ...), got {rest}"))?;
+            let (object, columns) = parts
+                .ok_or_else(|| format!("requires: expected Object(Column, ...), got {rest}"))?;
             let columns = columns.split(',').map(|c| c.trim().to_owned()).collect();
             requires.push((object.trim().to_owned(), columns));
         } else if let Some(rest) = line.strip_prefix("else ") {
-            let (object, sql) =
-                rest.split_once(':').ok_or_else(|| format!("else: expected Object: SELECT, got {rest}"))?;
+            let (object, sql) = rest
+                .split_once(':')
+                .ok_or_else(|| format!("else: expected Object: SELECT, got {rest}"))?;
             stand_ins.push((object.trim().to_lowercase(), sql.trim().to_owned()));
         }
     }
@@ -335,7 +336,10 @@ mod tests {
              UNION ALL SELECT x.dealid AS opportunity_id FROM deals x WHERE amount > 0",
         )
         .expect("parses");
-        assert_eq!(mapping.requires, [("Opportunity".into(), vec!["Id".into(), "StageName".into()])]);
+        assert_eq!(
+            mapping.requires,
+            [("Opportunity".into(), vec!["Id".into(), "StageName".into()])]
+        );
         assert_eq!(mapping.stand_ins[0].0, "product");
         let [first, second] = mapping.branches.as_slice() else { panic!("two branches") };
         assert_eq!((first.driver.as_str(), second.driver.as_str()), ("opportunity", "deals"));

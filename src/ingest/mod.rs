@@ -94,8 +94,8 @@ impl Request {
         let mut declared = Vec::new();
         for part in types.into_iter().flat_map(|types| types.split(',')) {
             let pair = part.trim().rsplit_once(':');
-            let (column, kind) =
-                pair.ok_or_else(|| refuse(format!("--types: expected column:type, got \"{part}\"")))?;
+            let (column, kind) = pair
+                .ok_or_else(|| refuse(format!("--types: expected column:type, got \"{part}\"")))?;
             let kind = infer::kind(kind).ok_or_else(|| {
                 refuse(format!("--types: unknown type \"{kind}\"; known: {}", infer::KINDS))
             })?;

@@ -127,7 +127,8 @@ fn offset_minutes(offset: &str) -> Option<i64> {
         return None;
     }
     let hours: i64 = digits[..2].parse().ok()?;
-    let minutes: i64 = digits.get(2..).filter(|m| !m.is_empty()).map_or(Some(0), |m| m.parse().ok())?;
+    let minutes: i64 =
+        digits.get(2..).filter(|m| !m.is_empty()).map_or(Some(0), |m| m.parse().ok())?;
     (hours <= 18 && minutes < 60).then_some(sign * (hours * 60 + minutes))
 }
 
@@ -163,7 +164,15 @@ mod tests {
         assert_eq!(date("2017-03-01"), Ok(day));
         assert_eq!(date("2017-03-01 00:00:00"), Ok(day));
         assert_eq!(date("2017-03-01T00:00:00.000Z"), Ok(day));
-        for text in ["2017-02-30", "03/01/2017", "2017-3-1", "17-03-01", "2017-03-01T10:00", "", "20170301xx"] {
+        for text in [
+            "2017-02-30",
+            "03/01/2017",
+            "2017-3-1",
+            "17-03-01",
+            "2017-03-01T10:00",
+            "",
+            "20170301xx",
+        ] {
             assert!(date(text).is_err(), "{text}");
         }
     }
@@ -180,7 +189,9 @@ mod tests {
         assert_eq!(madrid("2024-07-01 10:00:00").as_deref(), Ok("2024-07-01T08:00:00+00:00"));
         assert!(madrid("2024-03-31 02:30:00").expect_err("skipped").contains("skips"));
         assert_eq!(madrid("2024-10-27 02:30:00").as_deref(), Ok("2024-10-27T00:30:00+00:00"));
-        for text in ["10:00", "2024-03-10T25:00:00Z", "2024-03-10Tx", "1700000000000", "ñandú-2024-03"] {
+        for text in
+            ["10:00", "2024-03-10T25:00:00Z", "2024-03-10Tx", "1700000000000", "ñandú-2024-03"]
+        {
             assert!(at(text).is_err(), "{text}");
         }
     }

@@ -129,7 +129,8 @@ async fn read(
         let object = export::inspect(&label, inputs, &options, bytes_max, &*progress, see)?;
         Ok((object, guesses))
     });
-    let lost = |e: tokio::task::JoinError| Error::Refused { subject: name.into(), reason: e.to_string() };
+    let lost =
+        |e: tokio::task::JoinError| Error::Refused { subject: name.into(), reason: e.to_string() };
     reading.await.map_err(lost)?
 }
 
@@ -150,7 +151,10 @@ fn schema(
     let first = &object.files[0].schema;
     for file in &object.files {
         if file.schema != *first {
-            return Err(format!("{} has other columns than the first file", file.input.path().display()));
+            return Err(format!(
+                "{} has other columns than the first file",
+                file.input.path().display()
+            ));
         }
     }
     for (column, _) in types {
@@ -200,7 +204,10 @@ struct Typing {
 impl Typing {
     /// The rows that cannot be typed.
     async fn check(self: Arc<Self>) -> Result<BTreeMap<i64, BadRow>> {
-        let lost = |e: tokio::task::JoinError| Error::Refused { subject: self.object.label.clone(), reason: e.to_string() };
+        let lost = |e: tokio::task::JoinError| Error::Refused {
+            subject: self.object.label.clone(),
+            reason: e.to_string(),
+        };
         let typing = self.clone();
         let checking = tokio::task::spawn_blocking(move || {
             let mut bad = BTreeMap::new();
@@ -281,7 +288,8 @@ impl Typing {
             let mut faults = faults.lock().unwrap_or_else(PoisonError::into_inner);
             faults.entry(ids[row]).or_insert(bad);
         };
-        let kinds = [Kind::Integer, Kind::Number, Kind::Money, Kind::Date, Kind::Timestamp, Kind::Boolean];
+        let kinds =
+            [Kind::Integer, Kind::Number, Kind::Money, Kind::Date, Kind::Timestamp, Kind::Boolean];
         let kind = kinds.into_iter().find(|kind| kind.data_type() == *field.data_type());
         if let (Some(text), Some(kind)) = (column.as_string_opt::<i32>(), kind) {
             let mut add = |row: usize, value: &str, reason: &'static str| {

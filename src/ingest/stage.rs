@@ -80,7 +80,8 @@ pub(super) async fn stage(
     for branch in &unit.branches {
         let tally = Arc::new(Mutex::new(Tally::default()));
         let rows = checked(session, unit, branch, source_system, zone, progress, &tally).await?;
-        partitions.push(Arc::new(Once { schema: checked_schema(table), rows: Mutex::new(Some(rows)) }));
+        partitions
+            .push(Arc::new(Once { schema: checked_schema(table), rows: Mutex::new(Some(rows)) }));
         tallies.push((branch, tally));
     }
     let streams = StreamingTable::try_new(checked_schema(table), partitions)?;

@@ -16,8 +16,16 @@ pub(super) const TABLES: &[Table] = &[
             required("source_system", Text, "system of the export, such as salesforce"),
             required("file", Text, "names of the object's files"),
             required("rows_read", Integer, "rows the object makes for the table (count)"),
-            required("rows_loaded", Integer, "rows that are new or took an older one's place (count)"),
-            required("rows_quarantined", Integer, "rows left out as bad; see ops.quarantine (count)"),
+            required(
+                "rows_loaded",
+                Integer,
+                "rows that are new or took an older one's place (count)",
+            ),
+            required(
+                "rows_quarantined",
+                Integer,
+                "rows left out as bad; see ops.quarantine (count)",
+            ),
             required("rows_duplicate", Integer, "rows the table or the batch had already (count)"),
             required("status", Text, "loaded or refused"),
             required("started_at", Timestamp, "when the batch was begun"),
