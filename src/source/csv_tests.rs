@@ -154,6 +154,14 @@ fn headers_are_unique_named_and_few() {
 }
 
 #[test]
+fn a_delimiter_at_the_end_of_every_line_separates_nothing() {
+    let (names, rows, rejected) = read(b"a,b,\n1,2,\n3,4,x\n5,6\n");
+    assert_eq!((names.len(), rows.as_slice()), (2, [row(&["1", "2"])].as_slice()));
+    let codes: Vec<_> = rejected.iter().map(|r| (r.line, r.code)).collect();
+    assert_eq!(codes, [(3, "unnamed_column"), (4, "field_count")]);
+}
+
+#[test]
 fn a_row_is_found_again_by_its_ordinal() {
     let input = Input::Embedded("t.csv", b"a,b\n1,2\nbad\n\"3\n\",4\n5,6\n");
     let mut reader = CsvReader::open(&input, &Options::default()).expect("opens");
