@@ -24,6 +24,9 @@ use crate::schema::{CRM, Kind, Table};
 use crate::session::{CATALOG, Engine, Session};
 use crate::source::{Input, Options};
 
+/// Most bad rows that an object is given up at, forced or not: they are held in memory.
+pub(super) const BAD_ROWS_MAX: usize = 1_000_000;
+
 /// Rows of an object that are not loaded, by identity.
 type BadRows = BTreeMap<String, BTreeMap<i64, BadRow>>;
 
@@ -50,13 +53,7 @@ pub(super) async fn run(
     let units = units(&dataset, &objects)?;
     let session = engine.session("ingest");
     register(&session, &dataset, &objects, &units, request).await?;
-    let (mut staged, mut bad) = (Vec::new(), BadRows::new());
-    for unit in &units {
-        let (rows, found) = stage::stage(&session, unit, crm, request.time_zone, progress).await?;
-        let known = bad.entry(unit.object.name.clone()).or_default();
-        found.into_iter().for_each(|(row, fault)| drop(known.entry(row).or_insert(fault)));
-        staged.push(rows);
-    }
+    let (staged, bad) = stage_all(&session, &units, crm, request, progress).await?;
     let mut quarantined = Vec::new();
     for object in objects.values() {
         object.check_unchanged()?;
@@ -64,12 +61,8 @@ pub(super) async fn run(
     }
     let command = format!("ingest {crm}");
     if let Some(reason) = too_many(engine, &objects, &quarantined, request) {
-        let writer = engine.lake().writer(&command).await?;
-        ledger::ensure(&writer).await?;
         let lines = refused_lines(&objects, &quarantined);
-        ledger::record(&writer, &run, &lines, Some(&reason), &command).await?;
-        drop(writer);
-        engine.refresh().await?;
+        record_refusal(engine, &run, &lines, &reason, &command).await?;
         return Err(Error::Refused { subject: crm.to_owned(), reason });
     }
     let writer = engine.lake().writer(&command).await?;
@@ -98,6 +91,46 @@ pub(super) async fn run(
         notices,
         is_repeated: false,
     })
+}
+
+/// Stages every unit, and gathers the rows of each object that are not to be loaded.
+async fn stage_all(
+    session: &Session,
+    units: &[Unit<'_>],
+    crm: &str,
+    request: &Request,
+    progress: &Arc<dyn Progress>,
+) -> Result<(Vec<Staged>, BadRows)> {
+    let (mut staged, mut bad) = (Vec::new(), BadRows::new());
+    for unit in units {
+        let (rows, found) = stage::stage(session, unit, crm, request.time_zone, progress).await?;
+        let known = bad.entry(unit.object.name.clone()).or_default();
+        for (row, fault) in found {
+            known.entry(row).or_insert(fault);
+        }
+        if known.len() > BAD_ROWS_MAX {
+            let reason = format!("more than {BAD_ROWS_MAX} bad rows; this is not that export");
+            return Err(Error::Refused { subject: unit.object.paths(), reason });
+        }
+        staged.push(rows);
+    }
+    Ok((staged, bad))
+}
+
+/// Notes in the ledger that a batch was refused, and why.
+pub(super) async fn record_refusal(
+    engine: &Arc<Engine>,
+    run: &Run,
+    lines: &[(Line, String)],
+    reason: &str,
+    command: &str,
+) -> Result<()> {
+    let writer = engine.lake().writer(command).await?;
+    ledger::ensure(&writer).await?;
+    ledger::record(&writer, run, lines, Some(reason), command).await?;
+    drop(writer);
+    engine.refresh().await?;
+    Ok(())
 }
 
 /// `file:line: column: reason` of a row that was not loaded.

@@ -10,7 +10,7 @@ use datafusion::arrow::array::{
 use datafusion::arrow::datatypes::{DataType, Date32Type};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::functions_aggregate::expr_fn::{max, min};
-use datafusion::prelude::{Expr, cast, col, lit};
+use datafusion::prelude::{Expr, cast, col};
 use futures::TryStreamExt;
 
 use super::Line;

@@ -13,6 +13,7 @@
 //! | `instant(x)` | epoch milliseconds, or ISO 8601 | ISO 8601 |
 //! | `day(x)` | an instant or a date | its date in the time zone of the ingest |
 //! | `months(x)` | `P12M`, `P1Y` | `12` |
+//! | `reciprocal(x)` | `0.8` | `1.25` |
 //! | `salesforce_id(x)` | 15-character id | 18-character id |
 
 use std::hash::{Hash, Hasher};
@@ -51,6 +52,7 @@ const FUNCTIONS: &[(&str, usize, Body)] = &[
         )
     }),
     ("months", 1, |args, _| months(args[0]?)),
+    ("reciprocal", 1, |args, _| Some(reciprocal(args[0]?))),
     ("salesforce_id", 1, |args, _| Some(salesforce_id(args[0]?))),
 ];
 
@@ -173,6 +175,15 @@ fn months(text: &str) -> Option<String> {
     Some(read().map_or_else(|| text.to_owned(), |months| months.to_string()))
 }
 
+/// One over a number; of zero, a text that is none.
+fn reciprocal(text: &str) -> String {
+    match parse::number(text) {
+        Ok(0.0) => format!("1/{text}"),
+        Ok(number) => (1.0 / number).to_string(),
+        Err(_) => text.to_owned(),
+    }
+}
+
 /// The 18-character form of a Salesforce id, whose last three characters say which letters of the
 /// first fifteen are capitals, so that it survives systems that ignore case.
 ///
@@ -219,6 +230,8 @@ mod tests {
             ("instant", vec!["17172"], "17172"),
             ("day", vec!["2024-06-01T23:00:00Z"], "2024-06-01"),
             ("day", vec!["tomorrow"], "tomorrow"),
+            ("reciprocal", vec!["0.8"], "1.25"),
+            ("reciprocal", vec!["0.00"], "1/0.00"),
             ("months", vec!["P12M"], "12"),
             ("months", vec!["P1Y6M"], "18"),
             ("months", vec!["yearly"], "yearly"),

@@ -9,7 +9,6 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Arra
 use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
-use datafusion::catalog::TableProvider;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchReceiverStream;
@@ -22,7 +21,7 @@ use super::ledger::{self, Quarantined, Run};
 use super::progress::Progress;
 use super::{Line, Request, SAMPLES_MAX, Summary, crm};
 use crate::error::{Error, Result};
-use crate::lake::{At, Batch, Layout, TableName};
+use crate::lake::{At, Batch, Layout, TableName, Writer};
 use crate::schema::{Kind, RAW};
 use crate::session::Engine;
 use crate::source::{self, Chunk};
@@ -41,10 +40,8 @@ pub(super) async fn run(
     let table = TableName::new(RAW, name);
     let refuse = |reason: String| Error::Refused { subject: table.to_string(), reason };
     let (object, guesses) = read(engine, name, request, progress).await?;
-    let held = match engine.lake().table(&table, At::Latest).await? {
-        Some(held) => Some(held.provider().schema()),
-        None => None,
-    };
+    let held = engine.lake().table(&table, At::Latest).await?;
+    let held = held.map(|held| held.provider().schema());
     let schema = schema(&object, &guesses, types, held.as_ref()).map_err(refuse)?;
     let run = Run {
         batch_id: batch_id(name, types, &object, request),
@@ -62,35 +59,15 @@ pub(super) async fn run(
     let rows = typing.object.good() + typing.object.rejected();
     let command = format!("ingest --table {name}");
     if let Some(reason) = crm::refusal(engine, rows, &quarantined, request) {
+        let lines = [(typing.line(&table, rows, &quarantined), typing.object.paths())];
+        crm::record_refusal(engine, &run, &lines, &reason, &command).await?;
         return Err(Error::Refused { subject: table.to_string(), reason });
     }
+    progress.begin(&format!("writing {table}"));
     let writer = engine.lake().writer(&command).await?;
     ledger::ensure(&writer).await?;
-    let layout = Layout {
-        schema: typing.schema.clone(),
-        key: vec![],
-        meaning: format!("rows of {} as they are", typing.object.label),
-    };
-    writer.ensure(&table, &layout).await?;
-    progress.begin(&format!("writing {table}"));
-    let good = rows - quarantined.len() as u64;
-    let (version, loaded) = match writer.committed(&table, &run.batch_id).await? {
-        Some(version) => (version, 0),
-        None => {
-            let batch = Batch { id: run.batch_id.clone(), command: command.clone() };
-            let done = writer.append(&table, typing.clone().rows(bad), &batch).await?;
-            (done.version, good)
-        }
-    };
-    let line = crm::balanced(Line {
-        object: typing.object.label.clone(),
-        table: table.to_string(),
-        rows_read: rows,
-        rows_loaded: loaded,
-        rows_quarantined: quarantined.len() as u64,
-        rows_duplicate: good - loaded,
-        version: Some(version),
-    })?;
+    let line = typing.line(&table, rows, &quarantined);
+    let line = typing.commit(&writer, &table, bad, line, &command).await?;
     ledger::quarantine(&writer, &run, &quarantined, &command).await?;
     let lines = [(line.clone(), typing.object.paths())];
     ledger::record(&writer, &run, &lines, None, &command).await?;
@@ -202,6 +179,50 @@ struct Typing {
 }
 
 impl Typing {
+    /// The line of the batch before its commit.
+    fn line(&self, table: &TableName, rows: u64, bad: &[Quarantined]) -> Line {
+        Line {
+            object: self.object.label.clone(),
+            table: table.to_string(),
+            rows_read: rows,
+            rows_quarantined: bad.len() as u64,
+            ..Line::default()
+        }
+    }
+
+    /// Appends the rows to `table`, unless an earlier attempt did.
+    async fn commit(
+        self: &Arc<Self>,
+        writer: &Writer,
+        table: &TableName,
+        bad: BTreeMap<i64, BadRow>,
+        line: Line,
+        command: &str,
+    ) -> Result<Line> {
+        let layout = Layout {
+            schema: self.schema.clone(),
+            key: vec![],
+            meaning: format!("rows of {} as they are", self.object.label),
+        };
+        writer.ensure(table, &layout).await?;
+        let id = &self.run.batch_id;
+        let good = line.rows_read - line.rows_quarantined;
+        let (version, loaded, duplicate) = match writer.committed(table, id).await? {
+            Some(version) => (version, 0, good),
+            None => {
+                let batch = Batch { id: id.clone(), command: command.to_owned() };
+                let done = writer.append(table, self.clone().rows(bad), &batch).await?;
+                (done.version, done.rows_loaded, 0)
+            }
+        };
+        crm::balanced(Line {
+            rows_loaded: loaded,
+            rows_duplicate: duplicate,
+            version: Some(version),
+            ..line
+        })
+    }
+
     /// The rows that cannot be typed.
     async fn check(self: Arc<Self>) -> Result<BTreeMap<i64, BadRow>> {
         let lost = |e: tokio::task::JoinError| Error::Refused {
@@ -213,7 +234,7 @@ impl Typing {
             let mut bad = BTreeMap::new();
             typing.each(|_, faults| {
                 bad.extend(faults);
-                Ok(true)
+                Ok(bad.len() <= crm::BAD_ROWS_MAX) // the share of bad rows refuses it then
             })?;
             Ok(bad)
         });

@@ -4,7 +4,7 @@
 //! quote that is never closed, a NUL byte, a field or row that is too long.
 //! What makes the whole file doubtful is an error: a header with duplicate or empty names, or bytes
 //! that are not text in the encoding.
-//! Blank lines are no records.
+//! Blank lines are no records, and a delimiter at the end of every line separates nothing.
 //! An empty field is NULL; `""` is an empty text unless the options say that it is NULL too.
 
 use std::collections::BTreeSet;
@@ -41,6 +41,8 @@ pub struct CsvReader {
     next_row: u64,
     delimiter: u8,
     is_quoted_empty_null: bool,
+    /// True if every line, the header too, ends with a delimiter that separates nothing.
+    is_delimiter_last: bool,
     schema: SchemaRef,
     fields: Fields,
 }
@@ -88,6 +90,7 @@ impl CsvReader {
             next_row: 0,
             delimiter: options.delimiter.unwrap_or(b','),
             is_quoted_empty_null: options.is_quoted_empty_null,
+            is_delimiter_last: false,
             schema: Arc::new(Schema::empty()),
             fields: Fields::new(b','),
         };
@@ -114,10 +117,14 @@ impl CsvReader {
             return Err(fault(&self.path, line, format!("header: {reason}{advice}")));
         }
         self.fields.read(&self.buffer[record.range]);
-        let names: Vec<String> = (0..self.fields.ends.len())
+        let mut names: Vec<String> = (0..self.fields.ends.len())
             .map(|column| Ok(self.fields.get(column)?.trim().to_owned()))
             .collect::<Result<_, std::str::Utf8Error>>()
             .map_err(|e| fault(&self.path, record.line, format!("header: {e}")))?;
+        if names.len() > 1 && names.last().is_some_and(String::is_empty) {
+            self.is_delimiter_last = true;
+            names.pop();
+        }
         check_names(&names).map_err(|reason| fault(&self.path, record.line, reason))?;
         let fields: Vec<Field> =
             names.iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
@@ -255,11 +262,17 @@ impl CsvReader {
             return Some(fault.clone());
         }
         self.fields.read(&self.buffer[record.range.clone()]);
-        let (wanted, got) = (self.schema.fields().len(), self.fields.ends.len());
-        (wanted != got).then(|| {
+        let wanted = self.schema.fields().len() + usize::from(self.is_delimiter_last);
+        let got = self.fields.ends.len();
+        if wanted != got {
             let reason = format!("{got} fields where the header has {wanted}");
-            ("field_count", reason, record.line)
-        })
+            return Some(("field_count", reason, record.line));
+        }
+        if self.is_delimiter_last && self.fields.get(got - 1) != Ok("") {
+            let reason = format!("a value in column {got}, which has no name");
+            return Some(("unnamed_column", reason, record.line));
+        }
+        None
     }
 
     fn reject(&self, record: &Record, found: (&'static str, String, u64), row: u64) -> Rejected {

@@ -154,6 +154,14 @@ fn headers_are_unique_named_and_few() {
 }
 
 #[test]
+fn a_delimiter_at_the_end_of_every_line_separates_nothing() {
+    let (names, rows, rejected) = read(b"a,b,\n1,2,\n3,4,x\n5,6\n");
+    assert_eq!((names.len(), rows.as_slice()), (2, [row(&["1", "2"])].as_slice()));
+    let codes: Vec<_> = rejected.iter().map(|r| (r.line, r.code)).collect();
+    assert_eq!(codes, [(3, "unnamed_column"), (4, "field_count")]);
+}
+
+#[test]
 fn a_row_is_found_again_by_its_ordinal() {
     let input = Input::Embedded("t.csv", b"a,b\n1,2\nbad\n\"3\n\",4\n5,6\n");
     let mut reader = CsvReader::open(&input, &Options::default()).expect("opens");
@@ -161,4 +169,40 @@ fn a_row_is_found_again_by_its_ordinal() {
     let origin =
         |row, line, byte_offset, raw: &[u8]| Origin { row, line, byte_offset, raw: raw.to_vec() };
     assert_eq!(found, [origin(2, 4, 12, b"\"3\n\",4"), origin(3, 6, 19, b"5,6")]);
+}
+
+proptest::proptest! {
+    #[test]
+    fn what_is_written_by_the_rules_is_read_back(
+        rows in proptest::collection::vec(proptest::collection::vec("[a-zñ€,;\"\r\n ]{0,6}", 3), 0..20),
+        line_end in proptest::sample::select(vec!["\n", "\r\n", "\r"]),
+    ) {
+        let quoted = |value: &String| format!("\"{}\"", value.replace('"', "\"\""));
+        let mut text = format!("a,b,c{line_end}");
+        for row in &rows {
+            text.push_str(&row.iter().map(quoted).collect::<Vec<_>>().join(","));
+            text.push_str(line_end);
+        }
+        let (_, found, rejected) = read(text.as_bytes());
+        let wanted: Vec<Vec<Option<String>>> =
+            rows.into_iter().map(|row| row.into_iter().map(Some).collect()).collect();
+        proptest::prop_assert!(rejected.is_empty(), "{rejected:?}");
+        proptest::prop_assert_eq!(found, wanted);
+    }
+
+    #[test]
+    fn no_bytes_make_the_reader_panic_or_lose_a_line(
+        bytes in proptest::collection::vec(proptest::sample::select(b"ab,;\"\r\n\0\xC3\xA9".to_vec()), 0..200),
+    ) {
+        let mut text = b"h1,h2\n".to_vec();
+        text.extend(&bytes);
+        if let Ok((_, rows, rejected)) = read_with(&text, &Options::default()) {
+            // A stray quote may join lines into one field, but only up to the quote that closes it.
+            let lines = bytes.split(|b| matches!(b, b'\r' | b'\n')).filter(|l| !l.is_empty()).count();
+            let newlines: usize = rows.iter().flatten().flatten()
+                .map(|v| v.split(['\r', '\n']).filter(|l| !l.is_empty()).count().saturating_sub(1)).sum();
+            proptest::prop_assert!(rows.len() + rejected.len() <= lines + newlines + 1);
+            proptest::prop_assert!(lines == 0 || rows.len() + rejected.len() > 0);
+        }
+    }
 }

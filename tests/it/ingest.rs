@@ -123,10 +123,18 @@ async fn bad_rows_are_quarantined_by_line_and_reason_and_the_rest_loads() {
     assert_eq!(
         rows,
         [
-            format!("102|{offset}|list_price|type|list_price \"12x4\" is not an amount|eDEsQmFkIHByaWNlLDEyeDQsdHJ1ZQ=="),
-            format!("103|{}||field_count|2 fields where the header has 4|eDIsUmFnZ2Vk", offset + 23),
+            format!(
+                "102|{offset}|list_price|type|list_price \"12x4\" is not an amount|eDEsQmFkIHByaWNlLDEyeDQsdHJ1ZQ=="
+            ),
+            format!(
+                "103|{}||field_count|2 fields where the header has 4|eDIsUmFnZ2Vk",
+                offset + 23
+            ),
             format!("104|{}|name|required|name is required|eDMsLDEsdHJ1ZQ==", offset + 33),
-            format!("105|{}||unclosed_quote|quote is never closed (within 100 lines)|eDQsT3BlbiwiMSx0cnVl", offset + 44),
+            format!(
+                "105|{}||unclosed_quote|quote is never closed (within 100 lines)|eDQsT3BlbiwiMSx0cnVl",
+                offset + 44
+            ),
         ]
     );
 }
@@ -199,7 +207,8 @@ async fn any_file_goes_into_raw_with_types_that_fit_all_of_it() {
         bench.query(rows).await,
         ["02134|2|1.0|2024-01-02|false", "10001|3|2.0|2024-01-03|true"]
     );
-    let lines = "{\"zip\":\"1\",\"n\":\"x\"}\n".to_owned() + &"{\"zip\":\"1\",\"n\":3}\n".repeat(30);
+    let lines =
+        "{\"zip\":\"1\",\"n\":\"x\"}\n".to_owned() + &"{\"zip\":\"1\",\"n\":3}\n".repeat(30);
     let path = bench.write("more.jsonl", lines);
     let request = Request::table("lines", Some("n:integer"), vec![path]).expect("types");
     let summary = bench.load(&request).await.expect("loads");

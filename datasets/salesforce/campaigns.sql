@@ -1,0 +1,14 @@
+-- The campaigns; their type is the channel.
+-- requires: Campaign(Id)
+SELECT
+    salesforce_id(Id) AS campaign_id,
+    Name AS name,
+    Type AS channel,
+    StartDate AS start_date,
+    EndDate AS end_date,
+    BudgetedCost AS budget,
+    ActualCost AS cost,
+    coalesce(CurrencyIsoCode, 'USD') AS currency,
+    IsDeleted AS is_deleted,
+    coalesce(SystemModstamp, LastModifiedDate) AS updated_at
+FROM Campaign

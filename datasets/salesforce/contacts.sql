@@ -1,0 +1,17 @@
+-- The people at accounts.
+-- requires: Contact(Id)
+SELECT
+    salesforce_id(Id) AS contact_id,
+    salesforce_id(AccountId) AS account_id,
+    FirstName AS first_name,
+    LastName AS last_name,
+    lower(trim(Email)) AS email,
+    Title AS title,
+    Phone AS phone,
+    LeadSource AS lead_source,
+    salesforce_id(OwnerId) AS owner_id,
+    HasOptedOutOfEmail AS opted_out,
+    CreatedDate AS created_at,
+    IsDeleted AS is_deleted,
+    coalesce(SystemModstamp, LastModifiedDate) AS updated_at
+FROM Contact
