@@ -32,13 +32,13 @@ WITH closed AS (
 ),
 cases AS (
     SELECT 'all' AS dimension, 'all' AS value, * FROM closed
-    UNION ALL SELECT 'quarter', quarter, * FROM closed
-    UNION ALL SELECT 'owner', owner, * FROM closed
-    UNION ALL SELECT 'segment', segment, * FROM closed
-    UNION ALL SELECT 'industry', industry, * FROM closed
-    UNION ALL SELECT 'product', product, * FROM closed
-    UNION ALL SELECT 'lead_source', lead_source, * FROM closed
-    UNION ALL SELECT 'opp_type', opp_type, * FROM closed
+    UNION ALL SELECT 'quarter' AS dimension, quarter AS value, * FROM closed
+    UNION ALL SELECT 'owner' AS dimension, owner AS value, * FROM closed
+    UNION ALL SELECT 'segment' AS dimension, segment AS value, * FROM closed
+    UNION ALL SELECT 'industry' AS dimension, industry AS value, * FROM closed
+    UNION ALL SELECT 'product' AS dimension, product AS value, * FROM closed
+    UNION ALL SELECT 'lead_source' AS dimension, lead_source AS value, * FROM closed
+    UNION ALL SELECT 'opp_type' AS dimension, opp_type AS value, * FROM closed
 ),
 reasons AS (
     SELECT
