@@ -60,7 +60,7 @@ goals AS (
         from_on,
         to_on,
         amount,
-        amount * coalesce(prorate(from_on, to_on, active_from, active_to), 0.0) AS effective_amount
+        amount * coalesce(prorate(from_on, to_on, active_from, active_to), 0) AS effective_amount
     FROM ranked
     WHERE is_inside OR has_inside = 0
 ),
@@ -82,7 +82,7 @@ quota_parts AS (
         g.unit,
         g.amount AS goal,
         g.effective_amount AS effective_goal,
-        0.0 AS own_goal
+        CAST(0 AS double) AS own_goal
     FROM goals g
     JOIN members m ON m.user_id = g.owner_id
     WHERE g.quota_kind = 'individual'
@@ -91,8 +91,8 @@ quota_parts AS (
         period_start,
         CASE $scope WHEN 'company' THEN 'company' ELSE owner_id END AS scope_id,
         unit,
-        0.0 AS goal,
-        0.0 AS effective_goal,
+        CAST(0 AS double) AS goal,
+        CAST(0 AS double) AS effective_goal,
         amount AS own_goal
     FROM goals
     WHERE ($scope = 'manager' AND quota_kind = 'manager') OR ($scope = 'company' AND quota_kind = 'plan')
@@ -101,8 +101,8 @@ quota_parts AS (
         period_start,
         territory_id AS scope_id,
         unit,
-        0.0 AS goal,
-        0.0 AS effective_goal,
+        CAST(0 AS double) AS goal,
+        CAST(0 AS double) AS effective_goal,
         amount AS own_goal
     FROM goals
     WHERE $scope = 'territory' AND territory_id IS NOT NULL AND owner_id IS NULL
@@ -111,10 +111,10 @@ quota_parts AS (
         g.period_start,
         t.territory_id AS scope_id,
         g.unit,
-        g.amount * coalesce(prorate(g.from_on, g.to_on, t.valid_from, t.valid_to), 0.0) AS goal,
-        g.effective_amount * coalesce(prorate(g.from_on, g.to_on, t.valid_from, t.valid_to), 0.0)
+        g.amount * coalesce(prorate(g.from_on, g.to_on, t.valid_from, t.valid_to), 0) AS goal,
+        g.effective_amount * coalesce(prorate(g.from_on, g.to_on, t.valid_from, t.valid_to), 0)
             AS effective_goal,
-        0.0 AS own_goal
+        CAST(0 AS double) AS own_goal
     FROM goals g
     JOIN crm.territory_members t ON t.user_id = g.owner_id AND NOT t.is_deleted
     WHERE $scope = 'territory' AND g.quota_kind = 'individual'
@@ -173,7 +173,7 @@ summed AS (
         sum(goal) AS goal,
         sum(effective_goal) AS effective_goal,
         sum(own_goal) AS own_goal,
-        coalesce(sum(actual), 0.0) AS actual,
+        coalesce(sum(actual), 0) AS actual,
         sum(open_amount) AS open_amount
     FROM parts
     GROUP BY period_start, scope_id, unit
@@ -186,10 +186,10 @@ totals AS (
         p.as_of,
         s.scope_id,
         s.unit,
-        CASE WHEN $scope = 'territory' AND s.own_goal > 0.0 THEN s.own_goal ELSE s.goal END AS quota,
-        CASE WHEN $scope = 'territory' AND s.own_goal > 0.0 THEN s.own_goal ELSE s.effective_goal END
+        CASE WHEN $scope = 'territory' AND s.own_goal > 0 THEN s.own_goal ELSE s.goal END AS quota,
+        CASE WHEN $scope = 'territory' AND s.own_goal > 0 THEN s.own_goal ELSE s.effective_goal END
             AS effective_quota,
-        nullif(s.own_goal, 0.0) AS own_quota,
+        nullif(s.own_goal, 0) AS own_quota,
         s.goal AS member_quota,
         s.actual,
         s.open_amount
@@ -222,18 +222,18 @@ SELECT
     m.open_amount AS open_pipeline,
     pipeline_coverage(m.open_amount, m.effective_quota, m.actual) AS coverage,
     m.own_quota,
-    m.member_quota / m.own_quota - 1.0 AS over_assignment,
+    m.member_quota / m.own_quota - 1 AS over_assignment,
     CASE WHEN m.attainment IS NOT NULL THEN
         rank() OVER (
             PARTITION BY m.period_start, m.unit ORDER BY m.attainment DESC NULLS LAST
         )
     END AS rank,
     CASE
-        WHEN m.quota IS NULL OR m.quota = 0.0 THEN 'no_quota'
-        WHEN m.effective_quota = 0.0 THEN 'inactive'
+        WHEN m.quota IS NULL OR m.quota = 0 THEN 'no_quota'
+        WHEN m.effective_quota = 0 THEN 'inactive'
         WHEN m.as_of < m.period_start THEN 'not_started'
-        WHEN m.attainment >= 1.0 THEN 'met'
-        WHEN m.pace >= 1.0 THEN 'on_pace'
+        WHEN m.attainment >= 1 THEN 'met'
+        WHEN m.pace >= 1 THEN 'on_pace'
         ELSE 'behind'
     END AS status
 FROM measured m

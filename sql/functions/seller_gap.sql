@@ -6,7 +6,7 @@
 -- parameter: start date
 -- parameter: end date
 -- parameter: grain text = 'quarter' -- 'month' or 'quarter'
--- parameter: ramp list = make_array(0.25, 0.5, 0.75, 1.0) -- productivity by month after hiring
+-- parameter: ramp list = make_array(0.25, 0.5, 0.75, 1) -- productivity by month after hiring
 -- parameter: recruit_days int = 45 -- days from the decision to the first day
 -- grain: period, segment, currency
 -- unit: demand, productivity, attrition_loss, capacity, gap in `unit`, a currency
@@ -18,7 +18,7 @@ WITH today AS (
     SELECT
         as_of,
         CAST(as_of - INTERVAL '364 days' AS date) AS year_start,
-        CASE $grain WHEN 'month' THEN 12.0 ELSE 4.0 END AS periods_year
+        CAST(CASE $grain WHEN 'month' THEN 12 ELSE 4 END AS double) AS periods_year
     FROM ops.as_of
 ),
 starts AS (
@@ -48,7 +48,7 @@ sellers AS (
         coalesce(u.segment, 'all') AS segment,
         u.hire_date,
         u.termination_date,
-        coalesce(u.fte, 1.0) AS fte
+        coalesce(u.fte, 1) AS fte
     FROM crm.users u
     LEFT JOIN (
         SELECT DISTINCT owner_id FROM reconcile.goals
@@ -59,7 +59,7 @@ sellers AS (
         AND coalesce(u.role, 'ae') IN ('ae', 'am')
         AND (g.owner_id IS NOT NULL OR d.owner_id IS NOT NULL)
     UNION ALL
-    SELECT resource_id, coalesce(skill, 'all'), available_from, available_to, 1.0
+    SELECT resource_id, coalesce(skill, 'all'), available_from, available_to, 1
     FROM crm.capacity_resources
     WHERE resource_type = 'seller' AND coalesce(is_planned, false) AND NOT is_deleted
 ),
@@ -68,15 +68,13 @@ past AS (
     SELECT
         s.segment,
         sum(ramped_fte(s.hire_date, s.termination_date, t.year_start, t.as_of, $ramp, s.fte)) AS fte_year,
-        sum(CASE
-            WHEN coalesce(s.hire_date, t.year_start) <= t.as_of
+        count(*) FILTER (
+            WHERE coalesce(s.hire_date, t.year_start) <= t.as_of
                 AND coalesce(s.termination_date, t.as_of) >= t.year_start
-                THEN 1.0 ELSE 0.0
-        END) AS employed,
-        sum(CASE
-            WHEN s.termination_date >= t.year_start AND s.termination_date <= t.as_of THEN 1.0
-            ELSE 0.0
-        END) AS leavers
+        ) AS employed_count,
+        count(*) FILTER (
+            WHERE s.termination_date >= t.year_start AND s.termination_date <= t.as_of
+        ) AS leaver_count
     FROM sellers s
     CROSS JOIN today t
     GROUP BY s.segment
@@ -93,8 +91,8 @@ productivity AS (
     SELECT
         b.segment,
         b.currency,
-        b.booked / nullif(p.fte_year, 0.0) / t.periods_year AS productivity,
-        p.leavers / nullif(p.employed, 0.0) / t.periods_year AS attrition
+        b.booked / nullif(p.fte_year, 0) / t.periods_year AS productivity,
+        CAST(p.leaver_count AS double) / nullif(p.employed_count, 0) / t.periods_year AS attrition
     FROM booked b
     JOIN past p ON p.segment = b.segment
     CROSS JOIN today t
@@ -126,8 +124,8 @@ goals AS (
             * (least(g.period_end, p.period_end) - greatest(g.period_start, p.period_start) + 1)
             / (g.period_end - g.period_start + 1)
             * CASE g.quota_kind
-                WHEN 'plan' THEN 1.0
-                ELSE coalesce(prorate(g.period_start, g.period_end, g.active_from, g.active_to), 0.0)
+                WHEN 'plan' THEN 1
+                ELSE coalesce(prorate(g.period_start, g.period_end, g.active_from, g.active_to), 0)
             END
         ) AS goal
     FROM reconcile.goals g
@@ -147,7 +145,7 @@ demands AS (
         g.period_start,
         g.segment,
         g.currency,
-        g.goal * coalesce(p.plan / nullif(sum(g.goal) OVER (PARTITION BY g.period_start, g.currency), 0.0), 1.0)
+        g.goal * coalesce(p.plan / nullif(sum(g.goal) OVER (PARTITION BY g.period_start, g.currency), 0), 1)
             AS demand
     FROM goals g
     LEFT JOIN plans p ON p.period_start = g.period_start AND p.currency = g.currency
@@ -191,12 +189,12 @@ joined AS (
         k.currency,
         d.demand,
         coalesce(s.headcount, 0) AS headcount,
-        coalesce(s.ramped_fte, 0.0) AS ramped_fte,
+        coalesce(s.ramped_fte, 0) AS ramped_fte,
         r.productivity,
-        coalesce(r.attrition, 0.0) AS attrition,
-        coalesce(s.ramped_fte, 0.0) * r.productivity AS potential,
-        ramped_fte(p.period_start, NULL, p.period_start, p.period_end, $ramp, 1.0) AS mean_ramp,
-        coalesce(l.expected, 0.0) + coalesce(q.expected, 0.0) AS pipeline_capacity
+        coalesce(r.attrition, 0) AS attrition,
+        coalesce(s.ramped_fte, 0) * r.productivity AS potential,
+        ramped_fte(p.period_start, NULL, p.period_start, p.period_end, $ramp, 1) AS mean_ramp,
+        coalesce(l.expected, 0) + coalesce(q.expected, 0) AS pipeline_capacity
     FROM keys k
     JOIN periods p ON p.period_start = k.period_start
     LEFT JOIN demands d ON d.period_start = k.period_start AND d.segment = k.segment
@@ -218,24 +216,25 @@ SELECT
     ramped_fte,
     productivity,
     potential * attrition AS attrition_loss,
-    potential * (1.0 - attrition) AS capacity,
-    capacity_gap(demand, potential * (1.0 - attrition)) AS gap,
-    capacity_gap(demand, potential * (1.0 - attrition)) / nullif(demand, 0.0) AS gap_pct,
-    greatest(capacity_gap(demand, potential * (1.0 - attrition)), 0.0)
-        / nullif(productivity * (1.0 - attrition), 0.0) AS fte_short,
+    potential * (1 - attrition) AS capacity,
+    capacity_gap(demand, potential * (1 - attrition)) AS gap,
+    capacity_gap(demand, potential * (1 - attrition)) / nullif(demand, 0) AS gap_pct,
+    greatest(capacity_gap(demand, potential * (1 - attrition)), 0)
+        / nullif(productivity * (1 - attrition), 0) AS fte_short,
     hires_needed(
-        capacity_gap(demand, potential * (1.0 - attrition)), productivity, mean_ramp, attrition
+        capacity_gap(demand, potential * (1 - attrition)), productivity, mean_ramp, attrition
     ) AS hires_needed,
-    CASE WHEN demand > potential * (1.0 - attrition) THEN
+    CASE WHEN demand > potential * (1 - attrition) THEN
         CAST(
-            period_start - array_length($ramp) * INTERVAL '1 month' - $recruit_days * INTERVAL '1 day'
+            period_start - CAST(concat(array_length($ramp), ' months') AS interval)
+            - $recruit_days
             AS date
         )
     END AS latest_start,
     CASE
         WHEN demand IS NULL OR potential IS NULL THEN NULL
-        WHEN demand <= potential * (1.0 - attrition) AND demand <= pipeline_capacity THEN 'none'
-        WHEN pipeline_capacity < potential * (1.0 - attrition) THEN 'pipeline'
+        WHEN demand <= potential * (1 - attrition) AND demand <= pipeline_capacity THEN 'none'
+        WHEN pipeline_capacity < potential * (1 - attrition) THEN 'pipeline'
         ELSE 'people'
     END AS constraint_kind
 FROM joined
