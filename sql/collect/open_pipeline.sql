@@ -108,11 +108,11 @@ SELECT
     j.currency,
     j.amount,
     p.list_amount,
-    CASE WHEN j.has_won THEN 1.0 ELSE coalesce(j.probability, j.default_probability) END
+    CASE WHEN j.has_won THEN 1 ELSE coalesce(j.probability, j.default_probability) END
         AS probability_ratio,
     CAST(
         CAST(j.amount AS double)
-        * CASE WHEN j.has_won THEN 1.0 ELSE coalesce(j.probability, j.default_probability) END
+        * CASE WHEN j.has_won THEN 1 ELSE coalesce(j.probability, j.default_probability) END
         AS decimal(18, 2)
     ) AS weighted_amount,
     j.created_on,

@@ -63,7 +63,7 @@ SELECT
     k.quarter_start,
     q.quarter_end,
     k.currency,
-    CAST(coalesce(t.actual, 0.0) AS decimal(18, 2)) AS booked_amount,
+    CAST(coalesce(t.actual, 0) AS decimal(18, 2)) AS booked_amount,
     CAST(t.effective_quota AS decimal(18, 2)) AS quota_amount,
     t.attainment AS attainment_ratio,
     t.pace AS pace_ratio,

@@ -19,10 +19,10 @@ WITH deals AS (
 scoped AS (
     SELECT 'company' AS scope_type, 'company' AS scope_id, 'company' AS scope_name, d.* FROM deals d
     UNION ALL
-    SELECT 'team', coalesce(u.team, 'none'), coalesce(u.team, 'none'), d.*
+    SELECT 'team' AS scope_type, coalesce(u.team, 'none') AS scope_id, coalesce(u.team, 'none') AS scope_name, d.*
     FROM deals d LEFT JOIN crm.users u ON u.user_id = d.owner_id
     UNION ALL
-    SELECT 'rep', d.owner_id, coalesce(u.name, d.owner_id), d.*
+    SELECT 'rep' AS scope_type, d.owner_id AS scope_id, coalesce(u.name, d.owner_id) AS scope_name, d.*
     FROM deals d LEFT JOIN crm.users u ON u.user_id = d.owner_id
 ),
 totals AS (

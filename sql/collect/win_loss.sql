@@ -32,13 +32,13 @@ WITH closed AS (
 ),
 cases AS (
     SELECT 'all' AS dimension, 'all' AS value, * FROM closed
-    UNION ALL SELECT 'quarter', quarter, * FROM closed
-    UNION ALL SELECT 'owner', owner, * FROM closed
-    UNION ALL SELECT 'segment', segment, * FROM closed
-    UNION ALL SELECT 'industry', industry, * FROM closed
-    UNION ALL SELECT 'product', product, * FROM closed
-    UNION ALL SELECT 'lead_source', lead_source, * FROM closed
-    UNION ALL SELECT 'opp_type', opp_type, * FROM closed
+    UNION ALL SELECT 'quarter' AS dimension, quarter AS value, * FROM closed
+    UNION ALL SELECT 'owner' AS dimension, owner AS value, * FROM closed
+    UNION ALL SELECT 'segment' AS dimension, segment AS value, * FROM closed
+    UNION ALL SELECT 'industry' AS dimension, industry AS value, * FROM closed
+    UNION ALL SELECT 'product' AS dimension, product AS value, * FROM closed
+    UNION ALL SELECT 'lead_source' AS dimension, lead_source AS value, * FROM closed
+    UNION ALL SELECT 'opp_type' AS dimension, opp_type AS value, * FROM closed
 ),
 reasons AS (
     SELECT
@@ -81,9 +81,9 @@ SELECT
     t.won_amount,
     t.lost_amount,
     CASE
-        WHEN t.lost_count = 0 AND t.won_amount > 0 THEN 1.0
+        WHEN t.lost_count = 0 AND t.won_amount > 0 THEN CAST(1 AS double)
         WHEN t.lost_amount > 0
-            THEN coalesce(CAST(t.won_amount AS double), 0.0)
+            THEN CAST(coalesce(t.won_amount, 0) AS double)
                 / CAST(coalesce(t.won_amount, 0) + t.lost_amount AS double)
     END AS value_win_rate_ratio,
     CAST(t.mean_won AS decimal(18, 2)) AS mean_won_amount,
@@ -92,6 +92,6 @@ SELECT
 FROM totals t
 LEFT JOIN reasons r
     ON r.dimension = t.dimension
-    AND r.value IS NOT DISTINCT FROM t.value
+    AND (r.value IS NOT DISTINCT FROM t.value)
     AND r.currency = t.currency
     AND r.place = 1

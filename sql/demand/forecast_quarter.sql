@@ -35,7 +35,7 @@ series AS (
         f.scope_id,
         f.currency,
         q.quarter_start,
-        coalesce(CAST(h.booked_amount AS double), 0.0) AS booked
+        coalesce(CAST(h.booked_amount AS double), 0) AS booked
     FROM ops.quarters q
     JOIN first_quarters f ON q.quarter_start >= f.first_start
     LEFT JOIN history h
@@ -86,7 +86,7 @@ quotas AS (
     SELECT s.scope_type, s.scope_id, g.unit AS currency, q.quarter_start,
         sum(
             CAST(g.goal AS double)
-            * coalesce(prorate(g.period_start, g.period_end, g.active_from, g.active_to), 0.0)
+            * coalesce(prorate(g.period_start, g.period_end, g.active_from, g.active_to), 0)
         ) AS quota
     FROM reconcile.goals g
     JOIN ops.quarters q ON g.period_start >= q.quarter_start AND g.period_end <= q.quarter_end
@@ -142,7 +142,7 @@ SELECT
     closed_amount + commit_amount + best_amount AS best_amount,
     closed_amount + open_amount AS pipeline_amount,
     closed_amount + weighted_amount AS weighted_amount,
-    CAST(run_rate(CAST(closed_amount AS double), nullif(elapsed_ratio, 0.0)) AS decimal(18, 2))
+    CAST(run_rate(CAST(closed_amount AS double), nullif(elapsed_ratio, 0)) AS decimal(18, 2))
         AS run_rate_amount,
     CAST(trend AS decimal(18, 2)) AS trend_amount,
     CAST(trend_lo AS decimal(18, 2)) AS trend_lo_amount,

@@ -66,14 +66,14 @@ fit_groups AS (
         lead_id,
         coalesce(group_name, rule_id) AS group_name,
         least(
-            coalesce(sum(points) FILTER (WHERE is_known AND holds), 0.0),
-            coalesce(max(group_cap), 1e9)
+            coalesce(sum(points) FILTER (WHERE is_known AND holds), 0),
+            coalesce(max(group_cap), 1000000000)
         ) AS points,
         least(
-            coalesce(sum(points) FILTER (WHERE is_known AND points > 0), 0.0),
-            coalesce(max(group_cap), 1e9)
+            coalesce(sum(points) FILTER (WHERE is_known AND points > 0), 0),
+            coalesce(max(group_cap), 1000000000)
         ) AS known_points,
-        least(coalesce(sum(points) FILTER (WHERE points > 0), 0.0), coalesce(max(group_cap), 1e9))
+        least(coalesce(sum(points) FILTER (WHERE points > 0), 0), coalesce(max(group_cap), 1000000000))
             AS all_points
     FROM fit_cases
     GROUP BY lead_id, coalesce(group_name, rule_id)
@@ -82,9 +82,9 @@ fits AS (
     SELECT
         lead_id,
         CASE WHEN sum(known_points) > 0
-            THEN least(greatest(100.0 * sum(points) / sum(known_points), 0.0), 100.0)
+            THEN least(greatest(100 * sum(points) / sum(known_points), 0), 100)
         END AS fit,
-        sum(known_points) / nullif(sum(all_points), 0.0) AS fit_coverage
+        sum(known_points) / nullif(sum(all_points), 0) AS fit_coverage
     FROM fit_groups
     GROUP BY lead_id
 ),
@@ -95,9 +95,9 @@ touches AS (
         r.group_name,
         r.group_cap,
         r.points * power(
-            0.5,
+            CAST(0.5 AS double),
             (date_part('epoch', t.ends_at) - date_part('epoch', CAST(e.occurred_at AS timestamp)))
-            / 86400.0 / coalesce(r.half_life_days, 30.0)
+            / 86400 / coalesce(r.half_life_days, 30)
         ) AS points
     FROM crm.engagement_events e
     CROSS JOIN today t
@@ -112,12 +112,12 @@ touch_groups AS (
     SELECT
         lead_id,
         coalesce(group_name, rule_id) AS group_name,
-        least(sum(points), coalesce(max(group_cap), 1e9)) AS points
+        least(sum(points), coalesce(max(group_cap), 1000000000)) AS points
     FROM touches
     GROUP BY lead_id, coalesce(group_name, rule_id)
 ),
 engagements AS (
-    SELECT lead_id, least(greatest(sum(points), 0.0), 100.0) AS engagement
+    SELECT lead_id, least(greatest(sum(points), 0), 100) AS engagement
     FROM touch_groups
     GROUP BY lead_id
 ),
@@ -140,7 +140,7 @@ scored AS (
         f.fit,
         f.fit_coverage,
         -- No events is a fact, not a gap.
-        coalesce(e.engagement, 0.0) AS engagement,
+        coalesce(e.engagement, 0) AS engagement,
         r.reasons
     FROM candidates l
     CROSS JOIN today t

@@ -35,7 +35,7 @@ overlaps AS (
         least(g.period_end, p.period_end) AS to_on,
         CAST(g.goal AS double)
             * (least(g.period_end, p.period_end) - greatest(g.period_start, p.period_start) + 1)
-            / (g.period_end - g.period_start + 1) AS goal,
+            / (g.period_end - g.period_start + 1) AS amount,
         g.active_from,
         g.active_to,
         g.period_start >= p.period_start AND g.period_end <= p.period_end AS is_inside
@@ -59,43 +59,62 @@ goals AS (
         unit,
         from_on,
         to_on,
-        goal,
-        goal * coalesce(prorate(from_on, to_on, active_from, active_to), 0.0) AS effective_goal
+        amount,
+        amount * coalesce(prorate(from_on, to_on, active_from, active_to), 0) AS effective_amount
     FROM ranked
     WHERE is_inside OR has_inside = 0
 ),
 members AS (
     -- Who counts in which scope; a territory shares a goal by the days its members were in it.
-    SELECT user_id AS scope_id, user_id FROM crm.users WHERE $scope = 'rep'
+    SELECT user_id AS scope_id, user_id AS user_id FROM crm.users WHERE $scope = 'rep'
     UNION ALL
-    SELECT ancestor_id, descendant_id
+    SELECT ancestor_id AS scope_id, descendant_id AS user_id
     FROM crm.user_hierarchy
     WHERE $scope = 'manager'
         AND ancestor_id IN (SELECT ancestor_id FROM crm.user_hierarchy WHERE depth > 0)
     UNION ALL
-    SELECT 'company', user_id FROM crm.users WHERE $scope = 'company'
+    SELECT 'company' AS scope_id, user_id FROM crm.users WHERE $scope = 'company'
 ),
 quota_parts AS (
-    SELECT g.period_start, m.scope_id, g.unit, g.goal, g.effective_goal, 0.0 AS own_goal
+    SELECT
+        g.period_start,
+        m.scope_id,
+        g.unit,
+        g.amount AS goal,
+        g.effective_amount AS effective_goal,
+        CAST(0 AS double) AS own_goal
     FROM goals g
     JOIN members m ON m.user_id = g.owner_id
     WHERE g.quota_kind = 'individual'
     UNION ALL
-    SELECT period_start, CASE $scope WHEN 'company' THEN 'company' ELSE owner_id END, unit, 0.0, 0.0, goal
+    SELECT
+        period_start,
+        CASE $scope WHEN 'company' THEN 'company' ELSE owner_id END AS scope_id,
+        unit,
+        CAST(0 AS double) AS goal,
+        CAST(0 AS double) AS effective_goal,
+        amount AS own_goal
     FROM goals
     WHERE ($scope = 'manager' AND quota_kind = 'manager') OR ($scope = 'company' AND quota_kind = 'plan')
     UNION ALL
-    SELECT period_start, territory_id, unit, 0.0, 0.0, goal
+    SELECT
+        period_start,
+        territory_id AS scope_id,
+        unit,
+        CAST(0 AS double) AS goal,
+        CAST(0 AS double) AS effective_goal,
+        amount AS own_goal
     FROM goals
     WHERE $scope = 'territory' AND territory_id IS NOT NULL AND owner_id IS NULL
     UNION ALL
     SELECT
         g.period_start,
-        t.territory_id,
+        t.territory_id AS scope_id,
         g.unit,
-        g.goal * coalesce(prorate(g.from_on, g.to_on, t.valid_from, t.valid_to), 0.0),
-        g.effective_goal * coalesce(prorate(g.from_on, g.to_on, t.valid_from, t.valid_to), 0.0),
-        0.0
+        g.amount * coalesce(prorate(g.from_on, g.to_on, t.valid_from, t.valid_to), 0) AS goal,
+        g.effective_amount * coalesce(prorate(g.from_on, g.to_on, t.valid_from, t.valid_to), 0)
+            AS effective_goal,
+        CAST(0 AS double) AS own_goal
     FROM goals g
     JOIN crm.territory_members t ON t.user_id = g.owner_id AND NOT t.is_deleted
     WHERE $scope = 'territory' AND g.quota_kind = 'individual'
@@ -107,7 +126,7 @@ actual_parts AS (
     JOIN members m ON m.user_id = a.user_id
     WHERE a.metric = $metric AND ($scope = 'rep' OR NOT a.is_overlay)
     UNION ALL
-    SELECT p.period_start, a.territory_id, a.unit, CAST(a.actual AS double)
+    SELECT p.period_start, a.territory_id AS scope_id, a.unit, CAST(a.actual AS double) AS actual
     FROM reconcile.actuals a
     JOIN periods p ON a.happened_on >= p.period_start AND a.happened_on <= p.period_end
     WHERE a.metric = $metric
@@ -123,7 +142,11 @@ open_parts AS (
     JOIN members m ON m.user_id = o.owner_id
     WHERE $metric = 'bookings'
     UNION ALL
-    SELECT p.period_start, o.territory_id, o.currency, CAST(o.amount AS double)
+    SELECT
+        p.period_start,
+        o.territory_id AS scope_id,
+        o.currency AS unit,
+        CAST(o.amount AS double) AS open_amount
     FROM collect.open_pipeline o
     JOIN periods p ON o.close_date >= p.period_start AND o.close_date <= p.period_end
         AND p.period_end >= p.as_of
@@ -134,9 +157,13 @@ parts AS (
         CAST(NULL AS double) AS actual, CAST(NULL AS double) AS open_amount
     FROM quota_parts
     UNION ALL
-    SELECT period_start, scope_id, unit, NULL, NULL, NULL, actual, NULL FROM actual_parts
+    SELECT period_start, scope_id, unit, NULL AS goal, NULL AS effective_goal, NULL AS own_goal,
+        actual, NULL AS open_amount
+    FROM actual_parts
     UNION ALL
-    SELECT period_start, scope_id, unit, NULL, NULL, NULL, NULL, open_amount FROM open_parts
+    SELECT period_start, scope_id, unit, NULL AS goal, NULL AS effective_goal, NULL AS own_goal,
+        NULL AS actual, open_amount
+    FROM open_parts
 ),
 summed AS (
     SELECT
@@ -146,7 +173,7 @@ summed AS (
         sum(goal) AS goal,
         sum(effective_goal) AS effective_goal,
         sum(own_goal) AS own_goal,
-        coalesce(sum(actual), 0.0) AS actual,
+        coalesce(sum(actual), 0) AS actual,
         sum(open_amount) AS open_amount
     FROM parts
     GROUP BY period_start, scope_id, unit
@@ -159,10 +186,10 @@ totals AS (
         p.as_of,
         s.scope_id,
         s.unit,
-        CASE WHEN $scope = 'territory' AND s.own_goal > 0.0 THEN s.own_goal ELSE s.goal END AS quota,
-        CASE WHEN $scope = 'territory' AND s.own_goal > 0.0 THEN s.own_goal ELSE s.effective_goal END
+        CASE WHEN $scope = 'territory' AND s.own_goal > 0 THEN s.own_goal ELSE s.goal END AS quota,
+        CASE WHEN $scope = 'territory' AND s.own_goal > 0 THEN s.own_goal ELSE s.effective_goal END
             AS effective_quota,
-        nullif(s.own_goal, 0.0) AS own_quota,
+        nullif(s.own_goal, 0) AS own_quota,
         s.goal AS member_quota,
         s.actual,
         s.open_amount
@@ -195,18 +222,18 @@ SELECT
     m.open_amount AS open_pipeline,
     pipeline_coverage(m.open_amount, m.effective_quota, m.actual) AS coverage,
     m.own_quota,
-    m.member_quota / m.own_quota - 1.0 AS over_assignment,
+    m.member_quota / m.own_quota - 1 AS over_assignment,
     CASE WHEN m.attainment IS NOT NULL THEN
         rank() OVER (
             PARTITION BY m.period_start, m.unit ORDER BY m.attainment DESC NULLS LAST
         )
     END AS rank,
     CASE
-        WHEN m.quota IS NULL OR m.quota = 0.0 THEN 'no_quota'
-        WHEN m.effective_quota = 0.0 THEN 'inactive'
+        WHEN m.quota IS NULL OR m.quota = 0 THEN 'no_quota'
+        WHEN m.effective_quota = 0 THEN 'inactive'
         WHEN m.as_of < m.period_start THEN 'not_started'
-        WHEN m.attainment >= 1.0 THEN 'met'
-        WHEN m.pace >= 1.0 THEN 'on_pace'
+        WHEN m.attainment >= 1 THEN 'met'
+        WHEN m.pace >= 1 THEN 'on_pace'
         ELSE 'behind'
     END AS status
 FROM measured m

@@ -223,12 +223,19 @@ fn export_accounts(world: &World, random: &mut Random, export: &mut Export) {
         "BillingCity",
         "OwnerId",
         "ParentId",
-        "Territory2Id",
         "Segment__c",
         "CreatedDate",
         "LastModifiedDate",
         "SystemModstamp",
         "IsDeleted",
+    ]);
+    let mut territories = Sheet::new(&[
+        "Id",
+        "ObjectId",
+        "Territory2Id",
+        "AssociationCause",
+        "LastModifiedDate",
+        "SystemModstamp",
     ]);
     let company = &world.params.company;
     let dirt = &company.dirt;
@@ -277,15 +284,20 @@ fn export_accounts(world: &World, random: &mut Random, export: &mut Export) {
             &region.cities[place],
             owner,
             &Maybe(parent),
-            &territory_id(account.region),
             &company.segments[account.segment].name,
             &created,
             &created,
             &created,
             &false,
         ]);
+        let (association, territory) = (
+            record_id(prefix::ACCOUNT_TERRITORY, territories.rows() as usize),
+            territory_id(account.region),
+        );
+        territories.row(&[&association, &id, &territory, &"Territory2Manual", &created, &created]);
     }
     export.add("salesforce", "Account", sheet);
+    export.add("salesforce", "ObjectTerritory2Association", territories);
 }
 
 fn export_contacts(world: &World, random: &mut Random, export: &mut Export) {

@@ -239,7 +239,7 @@ fn export_splits(world: &World, export: &mut Export) {
         "SplitOwnerId",
         "SplitPercentage",
         "SplitTypeId",
-        "SplitType.DeveloperName",
+        "SplitType",
         "CurrencyIsoCode",
         "CreatedDate",
         "LastModifiedDate",

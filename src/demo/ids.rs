@@ -27,6 +27,7 @@ pub(super) mod prefix {
     pub const PERIOD: &str = "026";
     pub const QUOTA: &str = "0J9";
     pub const TERRITORY: &str = "0MI";
+    pub const ACCOUNT_TERRITORY: &str = "0Sa";
     pub const TERRITORY_MEMBER: &str = "0Uu";
 }
 

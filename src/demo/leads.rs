@@ -374,7 +374,7 @@ fn export_events(world: &World, export: &mut Export) {
             let id = format!("ev-{:07}", sheet.rows() + 1);
             let page = random.pick(&["pricing", "cold-chain", "fleet", "careers", "docs"]);
             let url = format!("https://{}/{page}", company.domain);
-            let key = world.key(&lead.id);
+            let key = &lead.id;
             sheet.row(&[&id, &key, &"", &kind.name, &Instant(at), page, &url, &is_bot]);
         }
     }

@@ -269,6 +269,8 @@ fn export_territories(world: &World, export: &mut Export) {
         "ParentTerritory2Id",
         "Territory2ModelId",
         "Territory2TypeId",
+        "Region__c",
+        "State",
         "LastModifiedDate",
         "SystemModstamp",
     ]);
@@ -278,6 +280,8 @@ fn export_territories(world: &World, export: &mut Export) {
         "UserId",
         "RoleInTerritory2",
         "IsActive",
+        "Valid_From__c",
+        "Valid_To__c",
         "LastModifiedDate",
         "SystemModstamp",
     ]);
@@ -285,10 +289,11 @@ fn export_territories(world: &World, export: &mut Export) {
     let root = record_id(prefix::TERRITORY, 0);
     let (model, kind) = ("0MA8d000000000BAAQ", "0M58d000000000BAAQ");
     let day = Instant(world.params.first.and_time(chrono::NaiveTime::MIN));
-    territories.row(&[&root, &"All", &"All", &"", &model, &kind, &day, &day]);
+    territories.row(&[&root, &"All", &"All", &"", &model, &kind, &"", &"Active", &day, &day]);
     for (index, region) in regions.iter().enumerate() {
         let id = territory_id(index);
-        territories.row(&[&id, &region.name, &region.name, &root, &model, &kind, &day, &day]);
+        let name = &region.name;
+        territories.row(&[&id, name, name, &root, &model, &kind, name, &"Active", &day, &day]);
     }
     for (number, user) in world.users.iter().enumerate() {
         if user.role == Role::Operations || user.manager.is_none() {
@@ -299,7 +304,17 @@ fn export_territories(world: &World, export: &mut Export) {
         let since = Instant(user.hired.and_time(chrono::NaiveTime::MIN));
         let is_active = user.left.is_none();
         let territory = territory_id(user.region);
-        members.row(&[&id, &territory, &user.id, &role, &is_active, &since, &since]);
+        members.row(&[
+            &id,
+            &territory,
+            &user.id,
+            &role,
+            &is_active,
+            &user.hired,
+            &Maybe(user.left),
+            &since,
+            &since,
+        ]);
     }
     export.add("salesforce", "Territory2", territories);
     export.add("salesforce", "UserTerritory2Association", members);
@@ -382,7 +397,7 @@ fn export_quotas(world: &World, export: &mut Export) {
         let total: i64 = by_manager.iter().sum();
         for (index, sum) in by_manager.iter().enumerate().filter(|(_, sum)| **sum > 0) {
             let amount = rounded(*sum as f64 * people.quota_manager_ratio);
-            let owner = world.key(&world.users[index].id);
+            let owner = &world.users[index].id;
             let id = format!("manager-{label}-{index}");
             plans.row(&[
                 &id,
@@ -397,7 +412,7 @@ fn export_quotas(world: &World, export: &mut Export) {
             ]);
         }
         let amount = rounded(total as f64 * people.quota_plan_ratio);
-        let owner = world.key(&world.users[0].id);
+        let owner = &world.users[0].id;
         plans.row(&[
             &format!("plan-{label}"),
             &owner,

@@ -47,8 +47,7 @@ fn export_subscriptions(world: &World, export: &mut Export) {
             let end = random.chance(0.22).then(|| plus(start + Months::new(12 * years), -1));
             let mrr = Cents(line.total() / 12);
             let tier = if account.segment == 2 { "premium" } else { "standard" };
-            let (account, product) =
-                (world.key(&account.id), world.key(&product_ids(line.product).0));
+            let (account, product) = (&account.id, &product_ids(line.product).0);
             sheet.row(&[
                 &id,
                 &account,
@@ -135,7 +134,7 @@ fn export_products(world: &World, export: &mut Export) {
     ]);
     let (start, _) = quarter(world.params.last);
     for (index, product) in world.params.company.products.iter().enumerate() {
-        let id = world.key(&product_ids(index).0);
+        let id = &product_ids(index).0;
         work.row(&[&id, &"delivery", &product.delivery_hours, &21]);
         if product.family != "Sensors" {
             continue;
@@ -238,7 +237,7 @@ fn export_commissions(world: &World, export: &mut Export) {
     let mut tiers = Sheet::new(&["plan_id", "from_attainment", "rate"]);
     let (plan, currency) = ("standard", &world.params.company.currency);
     for user in world.users.iter().filter(|user| user.role == Role::Seller) {
-        let key = world.key(&user.id);
+        let key = &user.id;
         plans.row(&[
             &plan,
             &key,
