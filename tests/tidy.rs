@@ -237,7 +237,8 @@ fn every_view_and_function_has_a_test() {
 fn the_project_speaks_of_itself_only() {
     let mut faults = vec![];
     let mut all = sources();
-    for (folder, ending) in [("sql", "sql"), ("datasets", "sql"), ("datasets", "md"), ("tests", "slt")]
+    for (folder, ending) in
+        [("sql", "sql"), ("datasets", "sql"), ("datasets", "md"), ("tests", "slt")]
     {
         all.extend(files(folder, ending));
     }

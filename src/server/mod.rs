@@ -1,1 +1,3 @@
 //! The Postgres protocol: the only room that knows it.
+
+pub mod encode;
