@@ -3,6 +3,8 @@
 pub mod encode;
 mod fault;
 mod framing;
+mod login;
 mod outbox;
 pub mod roles;
+mod settings;
 mod tls;
