@@ -18,6 +18,7 @@
 //! | room | holds |
 //! |---|---|
 //! | [`cli`] | the command line as clap types |
+//! | [`command`] | what each subcommand does |
 //! | [`telemetry`] | logs |
 //! | [`server`] | accept, TLS, login, statements, encoding, pg_catalog, health; alone knows pgwire |
 //! | [`reports`] | the SELECTs of `sql/`, their order, materializing them |
@@ -58,6 +59,7 @@
 //!   reads one generation; see [`session`].
 
 pub mod cli;
+pub mod command;
 pub mod telemetry;
 
 pub mod cluster;

@@ -1,13 +1,16 @@
 //! Parse, dispatch, exit code; the only `exit`.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
 use runrate::cli::{Cli, Command};
 use runrate::config::Config;
 use runrate::error::{Error, Result};
-use runrate::telemetry;
+use runrate::{command, telemetry};
+
+/// Stack of a worker thread; frames of an unoptimised build are large.
+const STACK_BYTES: usize = 8 << 20;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -32,8 +35,17 @@ fn start(cli: Cli) -> Result<u8> {
     let mut config = Config::resolve(cli.config.as_deref(), &flags)?;
     config.log_format = cli.log_format.unwrap_or(config.log_format);
     telemetry::install(config.log_format);
-    let _ = std::io::stdout().is_terminal();
-    Ok(0)
+    // Two providers are compiled in by dependencies; rustls must be told which one to use.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        tracing::debug!("crypto provider installed before");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(config.threads_resolved())
+        .thread_stack_size(STACK_BYTES)
+        .enable_all()
+        .build()
+        .map_err(|e| Error::file("start", "worker threads", e))?;
+    runtime.block_on(command::run(cli.command, config))
 }
 
 /// The error, its causes and what to do, on stderr.

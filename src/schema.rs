@@ -11,6 +11,7 @@
 
 mod customers;
 mod deals;
+mod ledger;
 mod people;
 mod planning;
 
@@ -143,17 +144,30 @@ impl Table {
 
     /// The Arrow schema of the stored table.
     pub fn arrow_schema(&self) -> SchemaRef {
-        let fields: Vec<Field> = self
-            .all_columns()
-            .map(|c| Field::new(c.name, c.kind.data_type(), !c.is_required))
-            .collect();
-        Arc::new(Schema::new(fields))
+        fields(self.all_columns())
     }
+
+    /// The Arrow schema of its own columns, without lineage.
+    pub fn own_schema(&self) -> SchemaRef {
+        fields(self.columns.iter())
+    }
+}
+
+fn fields(columns: impl Iterator<Item = &'static Column>) -> SchemaRef {
+    let field = |c: &Column| Field::new(c.name, c.kind.data_type(), !c.is_required);
+    Arc::new(Schema::new(columns.map(field).collect::<Vec<_>>()))
 }
 
 /// The canonical tables, customers first, then deals, people and plans.
 pub fn tables() -> impl Iterator<Item = &'static Table> {
     customers::TABLES.iter().chain(deals::TABLES).chain(people::TABLES).chain(planning::TABLES)
+}
+
+/// The tables of schema `ops`: the ledger of ingest and its quarantine.
+///
+/// They have no lineage columns: [`Table::own_schema`] is their whole schema.
+pub fn ops_tables() -> impl Iterator<Item = &'static Table> {
+    ledger::TABLES.iter()
 }
 
 /// The canonical table called `name`.

@@ -71,6 +71,10 @@ impl Engine {
         let lake = Lake::open(&config).await?;
         let runtime = runtime(&config)?;
         let (url, store) = lake.object_store();
+        // The engine registers the whole local disk by itself; nothing but the lake is to be read.
+        if let Ok(local) = url::Url::parse("file:///") {
+            drop(runtime.deregister_object_store(&local));
+        }
         runtime.register_object_store(&url, store);
         let base = base_state(&config, runtime.clone())?;
         let table_functions = Arc::new(expand::TableFunctions::new(table_functions)?);

@@ -1,5 +1,7 @@
 //! Logs: one subscriber for the process, on stderr, filtered by `RUST_LOG`.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 use crate::config::LogFormat;

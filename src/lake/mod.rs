@@ -5,16 +5,42 @@
 //! Reading never locks: a [`LakeTable`] is a snapshot pinned to one version.
 //! Writing goes through a [`Writer`], which holds the lake's writer lock from its making to its drop.
 
+mod durable;
+mod lock;
+mod maintain;
+mod provider;
+mod snapshot;
+mod store;
+mod upsert;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
-use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use deltalake::DeltaTable;
+use futures::TryStreamExt;
+use object_store::ObjectStore;
+use url::Url;
 
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use snapshot::Snapshot;
+use store::Root;
+pub use write::Writer;
+
+/// Version of the layout on disk that this binary writes; the same major number opens.
+const FORMAT: &str = "1.0";
 
 /// `schema.table` of the lake.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -82,114 +108,256 @@ pub struct Committed {
 
 /// An open lake; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Lake {}
+pub struct Lake {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    root: Root,
+    lock_timeout: Duration,
+    tasks: Arc<tokio::sync::Mutex<()>>,
+    /// What merges and compactions read stored files with.
+    runtime: Arc<RuntimeEnv>,
+    /// The last state of each table, so that a look for news reads only what is new.
+    loaded: Mutex<BTreeMap<TableName, (DeltaTable, Arc<LakeTable>)>>,
+}
 
 impl Lake {
     /// Opens the lake that `config` names, making it if it does not exist.
-    pub async fn open(_config: &Config) -> Result<Self> {
-        Ok(Self {})
-    }
-
-    /// A token that changes with every commit of any writer of this kind; cheap enough to poll.
-    pub async fn change_token(&self) -> Result<String> {
-        Ok(String::new())
+    ///
+    /// # Errors
+    /// [`Error::LakeFormat`] if a newer version wrote it; [`Error::Store`] if it cannot be reached.
+    pub async fn open(config: &Config) -> Result<Self> {
+        let root = Root::open(&config.lake)?;
+        check_format(&root).await?;
+        let runtime = Arc::new(RuntimeEnv::default());
+        runtime.register_object_store(&root.store_url, root.store.clone());
+        Ok(Self {
+            inner: Arc::new(Inner {
+                root,
+                lock_timeout: Duration::from_millis(config.lock_timeout_ms),
+                tasks: Arc::default(),
+                runtime,
+                loaded: Mutex::default(),
+            }),
+        })
     }
 
     /// The store that scans read from, and the URL to register it under.
-    pub fn object_store(&self) -> (url::Url, Arc<dyn object_store::ObjectStore>) {
-        unreachable!("lake stub")
+    pub fn object_store(&self) -> (Url, Arc<dyn ObjectStore>) {
+        (self.inner.root.store_url.clone(), self.inner.root.store.clone())
+    }
+
+    /// A token that changes with every commit of any writer; cheap enough to poll.
+    ///
+    /// On a local disk it is drawn from the times of the log directories, which any writer changes.
+    /// On an object store it is the object `_commits`, which Runrate's writers rewrite.
+    ///
+    /// # Errors
+    /// [`Error::File`] or [`Error::Store`] if the lake cannot be read.
+    pub async fn change_token(&self) -> Result<String> {
+        let root = &self.inner.root;
+        let Some(dir) = &root.local else {
+            let bytes = root.read_small(&root.path("_commits")?).await?.unwrap_or_default();
+            return Ok(String::from_utf8_lossy(&bytes).into_owned());
+        };
+        let mut hasher = DefaultHasher::new();
+        for name in local_tables(dir)? {
+            let log = dir.join(&name.schema).join(&name.table).join("_delta_log");
+            let meta = std::fs::metadata(&log).map_err(|e| Error::file("inspect", &log, e))?;
+            name.hash(&mut hasher);
+            meta.modified().map_err(|e| Error::file("inspect", &log, e))?.hash(&mut hasher);
+        }
+        Ok(format!("{:016x}", hasher.finish()))
     }
 
     /// Every table, sorted.
+    ///
+    /// # Errors
+    /// [`Error::File`] or [`Error::Store`] if the lake cannot be listed.
     pub async fn tables(&self) -> Result<Vec<TableName>> {
-        Ok(vec![])
+        let root = &self.inner.root;
+        if let Some(dir) = &root.local {
+            return local_tables(dir);
+        }
+        let base = root.path("")?;
+        let failed = |e| Error::Store { action: "list", path: base.to_string(), source: e };
+        let mut names = vec![];
+        let schemas = root.store.list_with_delimiter(Some(&base)).await.map_err(failed)?;
+        for schema in schemas.common_prefixes {
+            let tables = root.store.list_with_delimiter(Some(&schema)).await.map_err(failed)?;
+            for table in tables.common_prefixes {
+                let mut log = root.store.list(Some(&table.clone().join("_delta_log")));
+                let is_table = log.try_next().await.map_err(failed)?.is_some();
+                if let (true, Some(s), Some(t)) = (is_table, schema.filename(), table.filename()) {
+                    names.push(TableName::new(s, t));
+                }
+            }
+        }
+        names.sort();
+        Ok(names)
     }
 
     /// A snapshot of `name`, or `None` if there is no such table.
-    pub async fn table(&self, _name: &TableName, _at: At) -> Result<Option<Arc<LakeTable>>> {
-        Ok(None)
+    ///
+    /// # Errors
+    /// [`Error::NoTable`] for a version that is gone or never was; [`Error::Delta`] if the log
+    /// cannot be read.
+    pub async fn table(&self, name: &TableName, at: At) -> Result<Option<Arc<LakeTable>>> {
+        let mut delta = self.inner.root.delta(name)?;
+        match at {
+            At::Latest => return self.latest(name).await,
+            At::Version(version) => {
+                if !exists(name, &delta).await? {
+                    return Ok(None);
+                }
+                let wanted = u64::try_from(version).unwrap_or(u64::MAX);
+                delta.load_version(wanted).await.map_err(|e| gone(name, &version, e))?;
+            }
+            At::Timestamp(instant) => {
+                if !exists(name, &delta).await? {
+                    return Ok(None);
+                }
+                delta.load_with_datetime(instant).await.map_err(|e| gone(name, &instant, e))?;
+            }
+        }
+        Ok(Some(self.pin(name, &delta)?))
+    }
+
+    async fn latest(&self, name: &TableName) -> Result<Option<Arc<LakeTable>>> {
+        let known = self.loaded().get(name).cloned();
+        let (mut delta, before) = match known {
+            Some((delta, table)) => (delta, Some(table)),
+            None => (self.inner.root.delta(name)?, None),
+        };
+        if before.is_none() && !exists(name, &delta).await? {
+            return Ok(None);
+        }
+        delta.update_state().await.map_err(|e| Error::delta(name, "read", e))?;
+        if let Some(table) = before
+            && delta.version() == Some(table.version() as u64)
+        {
+            return Ok(Some(table));
+        }
+        let table = self.pin(name, &delta)?;
+        self.loaded().insert(name.clone(), (delta, table.clone()));
+        Ok(Some(table))
+    }
+
+    fn loaded(
+        &self,
+    ) -> std::sync::MutexGuard<'_, BTreeMap<TableName, (DeltaTable, Arc<LakeTable>)>> {
+        self.inner.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pin(&self, name: &TableName, delta: &DeltaTable) -> Result<Arc<LakeTable>> {
+        let snapshot = Arc::new(Snapshot::of(name, delta)?);
+        let store = ObjectStoreUrl::parse(self.inner.root.store_url.as_str())?;
+        Ok(Arc::new(LakeTable { snapshot, store }))
     }
 
     /// Takes the writer lock for `command`, waiting up to the configured time.
-    pub async fn writer(&self, _command: &str) -> Result<Writer> {
-        Ok(Writer {})
+    ///
+    /// # Errors
+    /// [`Error::LakeLocked`] naming the holder if it is still held then.
+    pub async fn writer(&self, command: &str) -> Result<Writer> {
+        let inner = &self.inner;
+        let held = lock::take(&inner.root, inner.tasks.clone(), command, inner.lock_timeout);
+        Ok(Writer::new(self.clone(), held.await?, command))
     }
 }
 
 /// One version of one table, ready to scan.
 #[derive(Debug)]
-pub struct LakeTable {}
+pub struct LakeTable {
+    snapshot: Arc<Snapshot>,
+    store: ObjectStoreUrl,
+}
 
 impl LakeTable {
     /// Version of the snapshot.
     pub fn version(&self) -> i64 {
-        0
+        self.snapshot.version
     }
+
     /// When that version was committed.
     pub fn committed_at(&self) -> DateTime<Utc> {
-        DateTime::UNIX_EPOCH
+        self.snapshot.committed_at
     }
+
     /// Exact number of rows.
     pub fn rows(&self) -> u64 {
-        0
+        self.snapshot.rows()
     }
+
+    /// Columns and types.
+    pub fn schema(&self) -> SchemaRef {
+        self.snapshot.schema.clone()
+    }
+
     /// The provider that scans it.
-    pub fn provider(self: &Arc<Self>) -> Arc<dyn TableProvider> {
-        unreachable!("lake stub")
+    pub fn provider(&self) -> Arc<dyn TableProvider> {
+        let (snapshot, store) = (self.snapshot.clone(), self.store.clone());
+        Arc::new(provider::Provider { snapshot, store })
     }
 }
 
-/// The one writer of a lake; dropping it gives the lock back.
-#[derive(Debug)]
-pub struct Writer {}
+async fn exists(name: &TableName, delta: &DeltaTable) -> Result<bool> {
+    delta.verify_deltatable_existence().await.map_err(|e| Error::delta(name, "find", e))
+}
 
-impl Writer {
-    /// Makes `name` with `layout` if it does not exist; adds columns that `layout` has and the table lacks.
-    pub async fn ensure(&self, _name: &TableName, _layout: &Layout) -> Result<()> {
-        Ok(())
-    }
+fn gone(name: &TableName, wanted: &dyn fmt::Display, source: deltalake::DeltaTableError) -> Error {
+    let reason = format!("has no version {wanted}: {source}");
+    Error::NoTable { table: name.to_string(), reason }
+}
 
-    /// The version in which `batch_id` was committed to `name`, if it was.
-    pub async fn committed(&self, _name: &TableName, _batch_id: &str) -> Result<Option<i64>> {
-        Ok(None)
+/// Writes `FORMAT` into a new lake, and refuses one of another major version.
+async fn check_format(root: &Root) -> Result<()> {
+    let path = root.path("FORMAT")?;
+    let Some(bytes) = root.read_small(&path).await? else {
+        return root.write_small(&path, format!("{FORMAT}\n").into_bytes()).await;
+    };
+    let found = String::from_utf8_lossy(&bytes).trim().to_owned();
+    let parts = |text: &str| -> Option<(u32, u32)> {
+        let (major, minor) = text.split_once('.')?;
+        Some((major.parse().ok()?, minor.parse().ok()?))
+    };
+    match (parts(&found), parts(FORMAT)) {
+        (Some(old), Some(known)) if old.0 == known.0 && old.1 <= known.1 => Ok(()),
+        _ => Err(Error::LakeFormat { root: root.url.to_string(), found, known: FORMAT.to_owned() }),
     }
+}
 
-    /// Adds `rows`.
-    pub async fn append(
-        &self,
-        _name: &TableName,
-        _rows: SendableRecordBatchStream,
-        _batch: &Batch,
-    ) -> Result<Committed> {
-        Ok(Committed { version: 0, rows_loaded: 0, rows_duplicate: 0 })
+/// Tables of a local lake: directories with at least one commit.
+fn local_tables(dir: &std::path::Path) -> Result<Vec<TableName>> {
+    let mut names = vec![];
+    for schema in folders(dir)? {
+        for table in folders(&dir.join(&schema))? {
+            let log = dir.join(&schema).join(&table).join("_delta_log");
+            let has_commit = std::fs::read_dir(&log).is_ok_and(|entries| {
+                entries.flatten().any(|entry| {
+                    entry.path().extension().is_some_and(|e| e == "json" || e == "parquet")
+                })
+            });
+            if has_commit {
+                names.push(TableName::new(schema.clone(), table));
+            }
+        }
     }
+    names.sort();
+    Ok(names)
+}
 
-    /// Adds `rows` (sorted by key, one row a key) and replaces rows of the same key that are older.
-    ///
-    /// A row is newer if its `updated_at` is later; NULL is older than any instant.
-    /// At the same `updated_at` it replaces the stored row only if another column differs
-    /// (`_ingested_at` and `_batch_id` aside).
-    pub async fn upsert(
-        &self,
-        _name: &TableName,
-        _rows: SendableRecordBatchStream,
-        _batch: &Batch,
-    ) -> Result<Committed> {
-        Ok(Committed { version: 0, rows_loaded: 0, rows_duplicate: 0 })
+fn folders(dir: &std::path::Path) -> Result<Vec<String>> {
+    let failed = |e| Error::file("list", dir, e);
+    let mut names = vec![];
+    for entry in std::fs::read_dir(dir).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.path().is_dir() && !name.starts_with(['_', '.']) {
+            names.push(name);
+        }
     }
-
-    /// Puts `rows` in the place of everything the table holds.
-    pub async fn replace(
-        &self,
-        _name: &TableName,
-        _rows: SendableRecordBatchStream,
-        _batch: &Batch,
-    ) -> Result<Committed> {
-        Ok(Committed { version: 0, rows_loaded: 0, rows_duplicate: 0 })
-    }
-
-    /// Rewrites small files into sorted larger ones, checkpoints the log and removes old files.
-    pub async fn maintain(&self, _name: &TableName) -> Result<()> {
-        Ok(())
-    }
+    Ok(names)
 }

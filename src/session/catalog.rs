@@ -101,7 +101,12 @@ impl Generation {
             let tables = stored.entry(schema::CRM.into()).or_default();
             tables.insert(table.name.into(), Relation::Empty(empty));
         }
-        for schema in [schema::OPS, schema::RAW, schema::MART] {
+        for table in schema::ops_tables() {
+            let empty = Arc::new(EmptyTable::new(table.own_schema()));
+            let tables = stored.entry(schema::OPS.into()).or_default();
+            tables.insert(table.name.into(), Relation::Empty(empty));
+        }
+        for schema in [schema::RAW, schema::MART] {
             stored.entry(schema.into()).or_default();
         }
         for name in lake.tables().await? {

@@ -1,5 +1,7 @@
 //! Sales-operations functions for any DataFusion program.
 
+pub mod math;
+
 use datafusion_common::Result;
 use datafusion_expr::registry::FunctionRegistry;
 

@@ -1,0 +1,475 @@
+//! An ingest through the mappings of a CRM.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::Utc;
+use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
+use datafusion::datasource::empty::EmptyTable;
+use datafusion::prelude::{cast, ident, lit};
+use datafusion::scalar::ScalarValue;
+use sha2::{Digest, Sha256};
+
+use super::check::BadRow;
+use super::datasets::{self, Dataset};
+use super::export::{self, Found, Object};
+use super::ledger::{self, Quarantined, Run};
+use super::mapping::EXPORT;
+use super::progress::Progress;
+use super::stage::{self, Sent, Staged, Unit};
+use super::{Line, Request, SAMPLES_MAX, Summary, derived, functions};
+use crate::error::{Error, Result};
+use crate::lake::{Batch, Layout, TableName, Writer};
+use crate::schema::{CRM, Kind, Table};
+use crate::session::{CATALOG, Engine, Session};
+use crate::source::{Input, Options};
+
+/// Rows of an object that are not loaded, by identity.
+type BadRows = BTreeMap<String, BTreeMap<i64, BadRow>>;
+
+/// Loads the files of `request` through the mappings of `crm`.
+pub(super) async fn run(
+    engine: &Arc<Engine>,
+    crm: &str,
+    request: &Request,
+    progress: &Arc<dyn Progress>,
+) -> Result<Summary> {
+    let dataset = datasets::load(crm)?;
+    let mut notices = Vec::new();
+    let objects = read(engine, &dataset, request, progress, &mut notices).await?;
+    let run = Run {
+        batch_id: batch_id(&dataset, &objects, request),
+        source_system: crm.to_owned(),
+        mapping_version: dataset.version.clone(),
+        started_at: Utc::now(),
+    };
+    engine.refresh().await?;
+    if let Some(lines) = ledger::find(engine, &run.batch_id).await? {
+        return Ok(repeated(run.batch_id, lines, notices));
+    }
+    let units = units(&dataset, &objects)?;
+    let session = engine.session("ingest");
+    register(&session, &dataset, &objects, &units, request).await?;
+    let (mut staged, mut bad) = (Vec::new(), BadRows::new());
+    for unit in &units {
+        let (rows, found) = stage::stage(&session, unit, crm, request.time_zone, progress).await?;
+        let known = bad.entry(unit.object.name.clone()).or_default();
+        found.into_iter().for_each(|(row, fault)| drop(known.entry(row).or_insert(fault)));
+        staged.push(rows);
+    }
+    let mut quarantined = Vec::new();
+    for object in objects.values() {
+        object.check_unchanged()?;
+        quarantined.extend(left_out(object, bad.get(&object.name))?);
+    }
+    let command = format!("ingest {crm}");
+    if let Some(reason) = too_many(engine, &objects, &quarantined, request) {
+        let writer = engine.lake().writer(&command).await?;
+        ledger::ensure(&writer).await?;
+        let lines = refused_lines(&objects, &quarantined);
+        ledger::record(&writer, &run, &lines, Some(&reason), &command).await?;
+        drop(writer);
+        engine.refresh().await?;
+        return Err(Error::Refused { subject: crm.to_owned(), reason });
+    }
+    let writer = engine.lake().writer(&command).await?;
+    if let Some(lines) = ledger::find(engine, &run.batch_id).await? {
+        return Ok(repeated(run.batch_id, lines, notices)); // another process was faster
+    }
+    ledger::ensure(&writer).await?;
+    let commit = Commit { writer: &writer, run: &run, bad: &bad, command: &command };
+    let mut lines = commit.all(&staged, progress).await?;
+    let changed: BTreeSet<&str> = staged.iter().map(|staged| staged.table.name).collect();
+    for (line, rows) in derived::derive(engine, &writer, &run, &changed, &command).await? {
+        quarantined.extend(rows);
+        lines.push((line, String::new()));
+    }
+    lines.extend(look_up_lines(&objects, &staged));
+    progress.begin("recording the batch");
+    ledger::quarantine(&writer, &run, &quarantined, &command).await?;
+    ledger::record(&writer, &run, &lines, None, &command).await?;
+    drop(writer);
+    engine.refresh().await?;
+    Ok(Summary {
+        batch_id: run.batch_id,
+        lines: lines.into_iter().map(|(line, _)| line).collect(),
+        quarantined: quarantined.len() as u64,
+        samples: quarantined.iter().take(SAMPLES_MAX).map(sample).collect(),
+        notices,
+        is_repeated: false,
+    })
+}
+
+/// `file:line: column: reason` of a row that was not loaded.
+pub(super) fn sample(row: &Quarantined) -> String {
+    format!("{}:{}: {}", row.file, row.line, row.reason)
+}
+
+/// The answer for a batch that the ledger has.
+pub(super) fn repeated(batch_id: String, lines: Vec<Line>, notices: Vec<String>) -> Summary {
+    Summary { batch_id, lines, quarantined: 0, samples: vec![], notices, is_repeated: true }
+}
+
+/// Reads every file that a mapping takes, and the seeds of objects that have no file.
+async fn read(
+    engine: &Arc<Engine>,
+    dataset: &Dataset,
+    request: &Request,
+    progress: &Arc<dyn Progress>,
+    notices: &mut Vec<String>,
+) -> Result<BTreeMap<String, Arc<Object>>> {
+    let known: BTreeSet<&String> =
+        dataset.mappings.iter().flat_map(|m| &m.branches).flat_map(|b| b.reads.keys()).collect();
+    let mut files: BTreeMap<String, Vec<Found>> = BTreeMap::new();
+    for found in export::find(&request.paths)? {
+        let name = found.label.to_lowercase();
+        let path = found.input.path().display().to_string();
+        if known.contains(&name) {
+            files.entry(name).or_default().push(found);
+        } else if found.is_named {
+            let known: Vec<&str> = known.iter().map(|name| name.as_str()).collect();
+            let reason = format!(
+                "no mapping of {} reads an object of that name; known: {}",
+                dataset.crm,
+                known.join(", ")
+            );
+            return Err(Error::Refused { subject: path, reason });
+        } else {
+            notices.push(format!("{path} was not read: no mapping of {} takes it", dataset.crm));
+        }
+    }
+    for seed in &dataset.seeds {
+        let label = seed.path().file_stem().and_then(|s| s.to_str()).unwrap_or("").to_owned();
+        let input = seed.clone();
+        // Seeds only complete an export; alone they are none.
+        if !files.is_empty() && !files.contains_key(&label) {
+            files.insert(label.clone(), vec![Found { label, input, is_named: false }]);
+        }
+    }
+    let (options, bytes_max) = (request.options.clone(), engine.config().source_file_bytes_max);
+    let options = Options { is_quoted_empty_null: true, ..options };
+    let progress = progress.clone();
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut objects = BTreeMap::new();
+        for (name, found) in files {
+            let label = found[0].label.clone();
+            let inputs: Vec<Input> = found.into_iter().map(|found| found.input).collect();
+            let object =
+                export::inspect(&label, inputs, &options, bytes_max, &*progress, |_, _| {})?;
+            objects.insert(name, Arc::new(object));
+        }
+        Ok(objects)
+    });
+    reading
+        .await
+        .map_err(|e| Error::Refused { subject: dataset.crm.clone(), reason: e.to_string() })?
+}
+
+fn batch_id(
+    dataset: &Dataset,
+    objects: &BTreeMap<String, Arc<Object>>,
+    request: &Request,
+) -> String {
+    let mut hash = Sha256::new();
+    hash.update(format!("{}\0{}\0{}", dataset.crm, dataset.version, request.time_zone));
+    hash.update(format!("\0{:?}", request.options));
+    for object in objects.values() {
+        for file in &object.files {
+            hash.update(format!("\0{}\0{}", object.name, file.hash));
+        }
+    }
+    export::hex(&hash.finalize()[..16])
+}
+
+/// What each object brings to each table, in the order of the tables.
+fn units<'a>(
+    dataset: &'a Dataset,
+    objects: &BTreeMap<String, Arc<Object>>,
+) -> Result<Vec<Unit<'a>>> {
+    let mut units: Vec<Unit<'a>> = Vec::new();
+    for mapping in &dataset.mappings {
+        for branch in &mapping.branches {
+            let Some(object) = objects.get(&branch.driver) else { continue };
+            let same = |unit: &&mut Unit<'a>| {
+                std::ptr::eq(unit.mapping, mapping) && unit.object.name == branch.driver
+            };
+            match units.iter_mut().find(same) {
+                Some(unit) => unit.branches.push(branch),
+                None => {
+                    let branches = vec![branch];
+                    units.push(Unit { mapping, object: object.clone(), branches });
+                }
+            }
+        }
+        for (name, columns) in &mapping.requires {
+            let Some(object) = objects.get(&name.to_lowercase()) else { continue };
+            let present = object.columns();
+            let missing: Vec<&String> =
+                columns.iter().filter(|c| !present.contains(&c.to_lowercase())).collect();
+            if !missing.is_empty() {
+                let missing = missing.iter().map(|c| c.as_str()).collect::<Vec<_>>().join(", ");
+                let reason = format!("column {missing} is missing; {} needs it", mapping.name);
+                return Err(Error::Refused { subject: object.paths(), reason });
+            }
+        }
+    }
+    if units.is_empty() {
+        let given: Vec<String> = objects.values().map(|object| object.paths()).collect();
+        let reason = "holds only look-ups: the object they belong to is not there".to_owned();
+        return Err(Error::Refused { subject: given.join(", "), reason });
+    }
+    Ok(units)
+}
+
+/// Gives `session` the functions of mappings and a table for every object that `units` read.
+async fn register(
+    session: &Session,
+    dataset: &Dataset,
+    objects: &BTreeMap<String, Arc<Object>>,
+    units: &[Unit<'_>],
+    request: &Request,
+) -> Result<()> {
+    functions::all(request.time_zone).for_each(|function| session.context().register_udf(function));
+    let mut known: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for branch in dataset.mappings.iter().flat_map(|mapping| &mapping.branches) {
+        for (object, columns) in &branch.reads {
+            known.entry(object).or_default().extend(columns.iter().cloned());
+        }
+    }
+    let tables = Arc::new(MemorySchemaProvider::new());
+    let read: BTreeSet<&String> =
+        units.iter().flat_map(|u| &u.branches).flat_map(|b| b.reads.keys()).collect();
+    for name in read {
+        let wanted = known.get(name.as_str()).cloned().unwrap_or_default();
+        let stand_in = dataset.mappings.iter().flat_map(|m| &m.stand_ins).find(|(n, _)| n == name);
+        let provider = match (objects.get(name), stand_in) {
+            (Some(object), _) => object.provider(&wanted, &wanted)?,
+            (None, Some((_, sql))) => look_up(session, sql, &wanted).await?,
+            (None, None) => Arc::new(EmptyTable::new(export::raw_schema(&wanted))),
+        };
+        tables.register_table(name.clone(), provider)?;
+    }
+    let catalog = session.context().catalog(CATALOG).ok_or_else(|| Error::NoTable {
+        table: CATALOG.into(),
+        reason: "is not the session's database".into(),
+    })?;
+    catalog.register_schema(EXPORT, tables)?;
+    Ok(())
+}
+
+/// The rows of `sql` as text columns `wanted`, for an object that this export does not have.
+async fn look_up(
+    session: &Session,
+    sql: &str,
+    wanted: &BTreeSet<String>,
+) -> Result<Arc<dyn datafusion::catalog::TableProvider>> {
+    let refuse = |reason: String| Error::Definition { name: format!("else {sql}"), reason };
+    let rows = session.context().sql(sql).await.map_err(|e| refuse(e.to_string()))?;
+    let names: Vec<String> = rows.schema().fields().iter().map(|f| f.name().clone()).collect();
+    let text = Kind::Text.data_type();
+    let columns = wanted.iter().map(|name| {
+        let found = names.iter().find(|n| n.to_lowercase() == *name);
+        match found {
+            Some(found) => cast(ident(found.clone()), text.clone()).alias(name),
+            None => lit(ScalarValue::Utf8(None)).alias(name),
+        }
+    });
+    Ok(rows.select(columns.collect::<Vec<_>>())?.into_view())
+}
+
+/// The rows of `object` that are not loaded: records that are no rows, and rows that failed a check.
+pub(super) fn left_out(
+    object: &Object,
+    bad: Option<&BTreeMap<i64, BadRow>>,
+) -> Result<Vec<Quarantined>> {
+    let mut rows = Vec::new();
+    for file in &object.files {
+        rows.extend(file.rejected.iter().map(|rejected| Quarantined {
+            object: object.label.clone(),
+            file: file.input.path().display().to_string(),
+            line: rejected.line,
+            byte_offset: rejected.byte_offset,
+            table: None,
+            column: None,
+            code: rejected.code.to_owned(),
+            reason: rejected.reason.clone(),
+            raw: rejected.raw.clone(),
+        }));
+    }
+    let Some(bad) = bad.filter(|bad| !bad.is_empty()) else { return Ok(rows) };
+    let origins = export::locate(object, bad)?;
+    for (row, fault) in bad {
+        let file = &object.files[export::file_and_ordinal(*row).0];
+        let origin = origins.get(row);
+        rows.push(Quarantined {
+            object: object.label.clone(),
+            file: file.input.path().display().to_string(),
+            line: origin.map_or(0, |origin| origin.line),
+            byte_offset: origin.map_or(0, |origin| origin.byte_offset),
+            table: Some(format!("{CRM}.{}", fault.table)),
+            column: Some(fault.column.clone()),
+            code: fault.code.to_owned(),
+            reason: fault.reason.clone(),
+            raw: origin.map_or_else(Vec::new, |origin| origin.raw.clone()),
+        });
+    }
+    Ok(rows)
+}
+
+/// Why the batch is refused, if it has too many bad rows.
+fn too_many(
+    engine: &Engine,
+    objects: &BTreeMap<String, Arc<Object>>,
+    bad: &[Quarantined],
+    request: &Request,
+) -> Option<String> {
+    let rows: u64 = objects.values().map(|object| object.good() + object.rejected()).sum();
+    refusal(engine, rows, bad, request)
+}
+
+/// Why a batch of `rows` rows is refused for those of `bad`.
+pub(super) fn refusal(
+    engine: &Engine,
+    rows: u64,
+    bad: &[Quarantined],
+    request: &Request,
+) -> Option<String> {
+    let ratio_max = engine.config().quarantine_ratio_max;
+    if request.is_forced || bad.len() as f64 <= rows as f64 * ratio_max {
+        return None;
+    }
+    let first: Vec<String> =
+        bad.iter().take(SAMPLES_MAX).map(|row| format!("\n  {}", sample(row))).collect();
+    Some(format!(
+        "{} of {rows} rows are bad, more than quarantine_ratio_max ({ratio_max}); \
+         --force loads the others; the first are:{}",
+        bad.len(),
+        first.concat()
+    ))
+}
+
+fn refused_lines(
+    objects: &BTreeMap<String, Arc<Object>>,
+    bad: &[Quarantined],
+) -> Vec<(Line, String)> {
+    let line = |object: &Arc<Object>| {
+        let line = Line {
+            object: object.label.clone(),
+            rows_read: object.good() + object.rejected(),
+            rows_quarantined: bad.iter().filter(|row| row.object == object.label).count() as u64,
+            ..Line::default()
+        };
+        (line, object.paths())
+    };
+    objects.values().map(line).collect()
+}
+
+/// Lines for the bad records of objects that drive no table.
+fn look_up_lines(
+    objects: &BTreeMap<String, Arc<Object>>,
+    staged: &[Staged],
+) -> Vec<(Line, String)> {
+    let drives = |object: &Arc<Object>| staged.iter().any(|s| s.object.name == object.name);
+    let line = |object: &Arc<Object>| {
+        let rejected = object.rejected();
+        let line = Line {
+            object: object.label.clone(),
+            table: "(look-up)".into(),
+            rows_read: rejected,
+            rows_quarantined: rejected,
+            ..Line::default()
+        };
+        (line, object.paths())
+    };
+    objects.values().filter(|o| !drives(o) && o.rejected() > 0).map(line).collect()
+}
+
+/// The commits of one batch.
+struct Commit<'a> {
+    writer: &'a Writer,
+    run: &'a Run,
+    bad: &'a BadRows,
+    command: &'a str,
+}
+
+impl Commit<'_> {
+    /// Commits every unit; one line each.
+    async fn all(
+        &self,
+        staged: &[Staged],
+        progress: &Arc<dyn Progress>,
+    ) -> Result<Vec<(Line, String)>> {
+        let mut lines = Vec::with_capacity(staged.len());
+        for staged in staged {
+            progress.begin(&format!("writing {}", staged.table.name));
+            let line = self.one(staged).await?;
+            progress.advance(line.rows_loaded);
+            lines.push((line, staged.object.paths()));
+        }
+        Ok(lines)
+    }
+
+    async fn one(&self, staged: &Staged) -> Result<Line> {
+        let object = &staged.object;
+        let name = TableName::new(CRM, staged.table.name);
+        self.writer.ensure(&name, &layout(staged.table)).await?;
+        let id = format!("{}/{}", self.run.batch_id, object.name);
+        let committed = self.writer.committed(&name, &id).await?;
+        let bad = self.bad.get(&object.name).into_iter().flat_map(BTreeMap::keys).copied();
+        let sent = Arc::new(Mutex::new(Sent::default()));
+        let rows = staged.rows(
+            Arc::new(bad.collect()),
+            &self.run.batch_id,
+            self.run.started_at,
+            sent.clone(),
+        )?;
+        let (version, loaded, known) = match committed {
+            // An earlier attempt got this far.
+            Some(version) => {
+                drain(rows).await?;
+                (version, 0, sent.lock().unwrap_or_else(PoisonError::into_inner).rows)
+            }
+            None => {
+                let batch = Batch { id, command: self.command.to_owned() };
+                let done = self.writer.upsert(&name, rows, &batch).await?;
+                (done.version, done.rows_loaded, done.rows_duplicate)
+            }
+        };
+        let sent = sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = Line {
+            object: object.label.clone(),
+            table: name.to_string(),
+            rows_read: staged.made + object.rejected(),
+            rows_loaded: loaded,
+            rows_quarantined: object.rejected() + staged.bad + sent.bad,
+            rows_duplicate: known + sent.duplicates,
+            version: Some(version),
+        };
+        balanced(line)
+    }
+}
+
+/// Fails if rows are unaccounted for.
+pub(super) fn balanced(line: Line) -> Result<Line> {
+    if line.rows_read == line.rows_loaded + line.rows_quarantined + line.rows_duplicate {
+        return Ok(line);
+    }
+    let reason = format!("rows are unaccounted for: {line:?}");
+    Err(Error::Definition { name: line.table, reason })
+}
+
+async fn drain(mut rows: datafusion::execution::SendableRecordBatchStream) -> Result<()> {
+    while let Some(batch) = futures::StreamExt::next(&mut rows).await {
+        batch?;
+    }
+    Ok(())
+}
+
+/// How the lake keeps a canonical table.
+pub(super) fn layout(table: &Table) -> Layout {
+    Layout {
+        schema: table.arrow_schema(),
+        key: table.key.iter().map(|key| (*key).to_owned()).collect(),
+        meaning: table.meaning.to_owned(),
+    }
+}

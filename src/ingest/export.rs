@@ -1,0 +1,376 @@
+//! The files of one ingest, as objects that a mapping can read.
+//!
+//! Every file is read once to the end before anything else happens: its rows are counted, its bad
+//! records put aside and its bytes hashed; later passes read only what was found good.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, Int64Array, StringBuilder, new_null_array,
+};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::catalog::TableProvider;
+use datafusion::catalog::streaming::StreamingTable;
+use datafusion::error::DataFusionError;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::stream::RecordBatchReceiverStream;
+use datafusion::physical_plan::streaming::PartitionStream;
+use sha2::{Digest, Sha256};
+
+use super::mapping::{EXTRA, ROW};
+use super::progress::Progress;
+use crate::error::{Error, Result};
+use crate::source::{self, Chunk, EXTENSIONS, Input, Options, Rejected};
+
+/// Bits of a row's identity that count rows within a file; the others say which file.
+const ROW_BITS: u32 = 40;
+
+/// The identity of row `ordinal` of file `file` of an object.
+pub(super) fn row_id(file: usize, ordinal: u64) -> i64 {
+    ((file as i64) << ROW_BITS) | ordinal as i64
+}
+
+/// File and ordinal of a row's identity.
+pub(super) fn file_and_ordinal(row: i64) -> (usize, u64) {
+    ((row >> ROW_BITS) as usize, (row & ((1 << ROW_BITS) - 1)) as u64)
+}
+
+/// One file of an object, after it was read once.
+#[derive(Debug)]
+pub(super) struct ExportFile {
+    pub input: Input,
+    pub schema: SchemaRef,
+    pub good: u64,
+    pub rejected: Vec<Rejected>,
+    /// SHA-256 of its bytes, hexadecimal.
+    pub hash: String,
+    stamp: (u64, Option<SystemTime>),
+}
+
+/// The files that share a stem.
+#[derive(Debug)]
+pub(super) struct Object {
+    /// Stem in lower case: its name in SQL.
+    pub name: String,
+    /// Stem as the file spells it.
+    pub label: String,
+    pub files: Vec<ExportFile>,
+    pub options: Options,
+}
+
+impl Object {
+    /// Rows that obey the rules of the format.
+    pub(super) fn good(&self) -> u64 {
+        self.files.iter().map(|file| file.good).sum()
+    }
+
+    /// Records that do not.
+    pub(super) fn rejected(&self) -> u64 {
+        self.files.iter().map(|file| file.rejected.len() as u64).sum()
+    }
+
+    /// Paths of its files, comma-separated.
+    pub(super) fn paths(&self) -> String {
+        let paths = self.files.iter().map(|f| f.input.path().display().to_string());
+        paths.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Lower-case names of the columns of its files.
+    pub(super) fn columns(&self) -> BTreeSet<String> {
+        let fields = self.files.iter().flat_map(|file| file.schema.fields().iter());
+        fields.map(|field| field.name().to_lowercase()).collect()
+    }
+
+    /// Fails if a file changed since it was read.
+    pub(super) fn check_unchanged(&self) -> Result<()> {
+        for file in &self.files {
+            if file.input.stamp()? != file.stamp {
+                return Err(source::fault(
+                    file.input.path(),
+                    0,
+                    "the file changed while it was read",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// A table of the columns `wanted` (those a file lacks are NULL), of the row's identity, and of
+    /// a JSON object with the columns that are not `known`.
+    pub(super) fn provider(
+        self: &Arc<Self>,
+        wanted: &BTreeSet<String>,
+        known: &BTreeSet<String>,
+    ) -> Result<Arc<dyn TableProvider>> {
+        let schema = raw_schema(wanted);
+        let partitions = (0..self.files.len()).map(|file| {
+            let scan = Scan {
+                object: self.clone(),
+                file,
+                wanted: wanted.iter().cloned().collect(),
+                known: known.clone(),
+                schema: schema.clone(),
+            };
+            Arc::new(scan) as Arc<dyn PartitionStream>
+        });
+        Ok(Arc::new(StreamingTable::try_new(schema.clone(), partitions.collect())?))
+    }
+}
+
+/// Schema of a raw table with the columns `wanted`.
+pub(super) fn raw_schema(wanted: &BTreeSet<String>) -> SchemaRef {
+    let mut fields: Vec<Field> =
+        wanted.iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
+    fields.push(Field::new(ROW, DataType::Int64, false));
+    fields.push(Field::new(EXTRA, DataType::Utf8, true));
+    Arc::new(Schema::new(fields))
+}
+
+/// One pass over one file.
+struct Scan {
+    object: Arc<Object>,
+    file: usize,
+    wanted: Vec<String>,
+    known: BTreeSet<String>,
+    schema: SchemaRef,
+}
+
+impl fmt::Debug for Scan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Scan({})", self.object.files[self.file].input.path().display())
+    }
+}
+
+impl PartitionStream for Scan {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let mut stream = RecordBatchReceiverStream::builder(self.schema.clone(), 2);
+        let sender = stream.tx();
+        let (object, file) = (self.object.clone(), self.file);
+        let shape = Shape::new(&object.files[file].schema, &self.wanted, &self.known);
+        let schema = self.schema.clone();
+        stream.spawn_blocking(move || {
+            let outside = |e: Error| DataFusionError::External(Box::new(e));
+            let input = &object.files[file].input;
+            let mut rows = source::open(input, &object.options).map_err(outside)?;
+            while let Some(chunk) = rows.next_chunk().map_err(outside)? {
+                let batch = shape.batch(&schema, file, &chunk)?;
+                if sender.blocking_send(Ok(batch)).is_err() {
+                    break; // nobody reads on
+                }
+            }
+            Ok(())
+        });
+        stream.build()
+    }
+}
+
+/// Where the columns of a raw table stand in a file.
+struct Shape {
+    /// Column of the file for each wanted one.
+    places: Vec<Option<usize>>,
+    /// Columns of the file that no mapping takes, as the file spells them.
+    extra: Vec<(usize, String)>,
+}
+
+impl Shape {
+    fn new(file: &SchemaRef, wanted: &[String], known: &BTreeSet<String>) -> Self {
+        let names: Vec<String> = file.fields().iter().map(|f| f.name().to_lowercase()).collect();
+        let places = wanted.iter().map(|name| names.iter().position(|n| n == name)).collect();
+        let extra = names.iter().enumerate().filter(|(_, name)| !known.contains(*name));
+        let extra = extra.map(|(n, _)| (n, file.field(n).name().clone())).collect();
+        Self { places, extra }
+    }
+
+    fn batch(
+        &self,
+        schema: &SchemaRef,
+        file: usize,
+        chunk: &Chunk,
+    ) -> Result<RecordBatch, DataFusionError> {
+        let rows = chunk.ordinals.len();
+        let mut columns: Vec<ArrayRef> = self
+            .places
+            .iter()
+            .map(|place| match place {
+                Some(n) => chunk.columns[*n].clone(),
+                None => new_null_array(&DataType::Utf8, rows),
+            })
+            .collect();
+        let ids = chunk.ordinals.iter().map(|ordinal| row_id(file, *ordinal));
+        columns.push(Arc::new(Int64Array::from_iter_values(ids)));
+        columns.push(self.extra(chunk, rows));
+        Ok(RecordBatch::try_new(schema.clone(), columns)?)
+    }
+
+    fn extra(&self, chunk: &Chunk, rows: usize) -> ArrayRef {
+        if self.extra.is_empty() {
+            return new_null_array(&DataType::Utf8, rows);
+        }
+        let columns: Vec<_> = self
+            .extra
+            .iter()
+            .map(|(n, name)| (name, chunk.columns[*n].as_string::<i32>()))
+            .collect();
+        let mut out = StringBuilder::new();
+        for row in 0..rows {
+            let mut object = serde_json::Map::new();
+            for (name, column) in &columns {
+                if column.is_valid(row) {
+                    object.insert((*name).clone(), column.value(row).into());
+                }
+            }
+            out.append_option(
+                (!object.is_empty()).then(|| serde_json::Value::from(object).to_string()),
+            );
+        }
+        Arc::new(out.finish())
+    }
+}
+
+/// A file to read.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// Stem of its name: the object it belongs to.
+    pub label: String,
+    pub input: Input,
+    /// True if a person named this file, false if it was met in a directory.
+    pub is_named: bool,
+}
+
+/// The files that `paths` name; files in directories are taken if their extension is known.
+///
+/// # Errors
+/// [`Error::File`] for a path that does not exist, [`Error::Refused`] if there is no file at all.
+pub(super) fn find(paths: &[PathBuf]) -> Result<Vec<Found>> {
+    let mut found = Vec::new();
+    let mut add = |path: &Path, is_named: bool| {
+        let label = path.file_stem().and_then(|s| s.to_str()).unwrap_or("").to_owned();
+        found.push(Found { label, input: Input::File(path.to_path_buf()), is_named });
+    };
+    for path in paths {
+        let data = path.metadata().map_err(|e| Error::file("read", path, e))?;
+        if data.is_dir() {
+            data_files(path)?.iter().for_each(|file| add(file, false));
+        } else {
+            add(path, true);
+        }
+    }
+    if found.is_empty() {
+        let subject = paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ");
+        let reason = format!("no files to read; known extensions: .{}", EXTENSIONS.join(", ."));
+        return Err(Error::Refused { subject, reason });
+    }
+    Ok(found)
+}
+
+/// Files of `directory` with a known extension, sorted.
+fn data_files(directory: &Path) -> Result<Vec<PathBuf>> {
+    let refuse = |e| Error::file("list", directory, e);
+    let mut files: Vec<PathBuf> = std::fs::read_dir(directory)
+        .map_err(refuse)?
+        .map(|entry| Ok(entry.map_err(refuse)?.path()))
+        .collect::<Result<_>>()?;
+    files.retain(|file| {
+        let extension = file.extension().and_then(|e| e.to_str()).unwrap_or("");
+        file.is_file() && EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str())
+    });
+    files.sort();
+    Ok(files)
+}
+
+/// Reads every file of an object once.
+///
+/// # Errors
+/// [`Error::Source`] if a file is too large or cannot be read to its end.
+pub(super) fn inspect(
+    label: &str,
+    inputs: Vec<Input>,
+    options: &Options,
+    bytes_max: u64,
+    progress: &dyn Progress,
+    mut each: impl FnMut(&SchemaRef, &Chunk),
+) -> Result<Object> {
+    let mut files = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        let stamp = input.stamp()?;
+        if stamp.0 > bytes_max {
+            let reason = format!("{} bytes; source_file_bytes_max is {bytes_max}", stamp.0);
+            return Err(source::fault(input.path(), 0, reason));
+        }
+        let hash = hash(&input)?;
+        let mut rows = source::open(&input, options)?;
+        let schema = rows.schema();
+        tracing::debug!(file = %input.path().display(), notes = rows.notes(), "reading");
+        progress.begin(&format!("reading {label}"));
+        let (mut good, mut rejected, mut kept) = (0, Vec::new(), 0);
+        while let Some(chunk) = rows.next_chunk()? {
+            good += chunk.ordinals.len() as u64;
+            progress.advance((chunk.ordinals.len() + chunk.rejected.len()) as u64);
+            each(&schema, &chunk);
+            kept += chunk.rejected.iter().map(|r| r.raw.len() + 64).sum::<usize>();
+            rejected.extend(chunk.rejected);
+            if kept > BAD_BYTES_MAX {
+                let reason =
+                    format!("{} bad rows already; this is not that format", rejected.len());
+                return Err(source::fault(input.path(), 0, reason));
+            }
+        }
+        files.push(ExportFile { input, schema, good, rejected, hash, stamp });
+    }
+    Ok(Object {
+        name: label.to_lowercase(),
+        label: label.to_owned(),
+        files,
+        options: options.clone(),
+    })
+}
+
+/// Most bytes of bad rows that are held before a batch is given up.
+const BAD_BYTES_MAX: usize = 256 << 20;
+
+fn hash(input: &Input) -> Result<String> {
+    let mut reader = input.open()?;
+    let mut hash = Sha256::new();
+    let mut block = vec![0; 256 << 10];
+    loop {
+        let got = reader.read(&mut block).map_err(|e| Error::file("read", input.path(), e))?;
+        if got == 0 {
+            return Ok(hex(&hash.finalize()));
+        }
+        hash.update(&block[..got]);
+    }
+}
+
+/// `bytes` in hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// The records of `object` that are no rows, and the rows `bad` with where they stand.
+pub(super) fn locate(
+    object: &Object,
+    bad: &BTreeMap<i64, super::check::BadRow>,
+) -> Result<HashMap<i64, source::Origin>> {
+    let mut wanted: BTreeMap<usize, BTreeSet<u64>> = BTreeMap::new();
+    for row in bad.keys() {
+        let (file, ordinal) = file_and_ordinal(*row);
+        wanted.entry(file).or_default().insert(ordinal);
+    }
+    let mut found = HashMap::new();
+    for (file, ordinals) in wanted {
+        let mut rows = source::open(&object.files[file].input, &object.options)?;
+        for origin in rows.locate(&ordinals)? {
+            found.insert(row_id(file, origin.row), origin);
+        }
+    }
+    Ok(found)
+}

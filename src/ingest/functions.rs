@@ -1,0 +1,238 @@
+//! The functions of mappings: text to text, so that nothing is lost on the way.
+//!
+//! A mapping stays text until its rows are checked.
+//! A function that cannot read its argument returns the argument as it is: the check then finds it
+//! in its column, quarantines the row and names the text, where a NULL would have hidden it.
+//!
+//! | function | from | to |
+//! |---|---|---|
+//! | `percent(x)` | `25` | `0.25` |
+//! | `shift_decimal(x, n)` | `1100.04`, 6 | `1100040000` |
+//! | `whole_seconds(ms)` | `93500` | `94` |
+//! | `seconds_between(a, b)` | two instants | `5400` |
+//! | `instant(x)` | epoch milliseconds, or ISO 8601 | ISO 8601 |
+//! | `day(x)` | an instant or a date | its date in the time zone of the ingest |
+//! | `months(x)` | `P12M`, `P1Y` | `12` |
+//! | `salesforce_id(x)` | 15-character id | 18-character id |
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use chrono::{DateTime, SecondsFormat};
+use chrono_tz::Tz;
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::exec_err;
+use datafusion::error::Result;
+use datafusion::logical_expr::{
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+
+use super::decimal::Decimal;
+use super::parse;
+
+/// One function over rows of text: `None` in an argument is NULL, `None` as the result too.
+type Body = fn(&[Option<&str>], Tz) -> Option<String>;
+
+const FUNCTIONS: &[(&str, usize, Body)] = &[
+    ("percent", 1, |args, _| shift(args[0]?, -2)),
+    ("shift_decimal", 2, |args, _| match args[1]?.parse() {
+        Ok(places) => shift(args[0]?, places),
+        Err(_) => Some(args[0]?.to_owned()),
+    }),
+    ("whole_seconds", 1, |args, _| whole_seconds(args[0]?)),
+    ("seconds_between", 2, |args, zone| seconds_between(args[0]?, args[1]?, zone)),
+    ("instant", 1, |args, zone| instant(args[0]?, zone)),
+    ("day", 1, |args, zone| {
+        Some(
+            parse::day(args[0]?, zone)
+                .map_or_else(|_| args[0].unwrap_or("").into(), |d| d.to_string()),
+        )
+    }),
+    ("months", 1, |args, _| months(args[0]?)),
+    ("salesforce_id", 1, |args, _| Some(salesforce_id(args[0]?))),
+];
+
+/// The functions, for an ingest whose unmarked times are of `zone`.
+pub(super) fn all(zone: Tz) -> impl Iterator<Item = ScalarUDF> {
+    FUNCTIONS.iter().map(move |(name, arguments, body)| {
+        let signature = Signature::any(*arguments, Volatility::Immutable);
+        ScalarUDF::from(TextFunction { name, body: *body, zone, signature })
+    })
+}
+
+#[derive(Debug)]
+struct TextFunction {
+    name: &'static str,
+    body: Body,
+    zone: Tz,
+    signature: Signature,
+}
+
+impl PartialEq for TextFunction {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.zone == other.zone
+    }
+}
+
+impl Eq for TextFunction {}
+
+impl Hash for TextFunction {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+        self.zone.name().hash(state);
+    }
+}
+
+impl ScalarUDFImpl for TextFunction {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8)
+    }
+
+    fn invoke_with_args(&self, call: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        if call.args.is_empty() {
+            return exec_err!("{} needs an argument", self.name);
+        }
+        let arrays: Vec<ArrayRef> = call
+            .args
+            .iter()
+            .map(|argument| Ok(cast(&argument.to_array(call.number_rows)?, &DataType::Utf8)?))
+            .collect::<Result<_>>()?;
+        let texts: Vec<_> = arrays.iter().map(|array| array.as_string::<i32>()).collect();
+        let mut out = StringBuilder::new();
+        let mut values = vec![None; texts.len()];
+        for row in 0..call.number_rows {
+            for (value, text) in values.iter_mut().zip(&texts) {
+                *value = text.is_valid(row).then(|| text.value(row));
+            }
+            out.append_option((self.body)(&values, self.zone));
+        }
+        Ok(ColumnarValue::Array(Arc::new(out.finish())))
+    }
+}
+
+fn shift(text: &str, places: i32) -> Option<String> {
+    Some(Decimal::parse(text).map_or_else(|| text.to_owned(), |n| n.shifted(places).text()))
+}
+
+fn whole_seconds(milliseconds: &str) -> Option<String> {
+    let seconds = Decimal::parse(milliseconds).and_then(|n| n.shifted(-3).at_scale(0));
+    Some(seconds.map_or_else(|| milliseconds.to_owned(), |s| s.to_string()))
+}
+
+fn seconds_between(from: &str, to: &str, zone: Tz) -> Option<String> {
+    let at = |text| parse::timestamp(instant(text, zone).as_deref().unwrap_or(text), zone);
+    Some(match (at(from), at(to)) {
+        (Ok(from), Ok(to)) => (to - from).num_seconds().to_string(),
+        (Err(_), _) => from.to_owned(),
+        (_, Err(_)) => to.to_owned(),
+    })
+}
+
+/// Epoch milliseconds (12 or 13 digits: 1973 to 2286) become ISO 8601; other text stays.
+fn instant(text: &str, zone: Tz) -> Option<String> {
+    let text = text.trim();
+    if matches!(text.len(), 12 | 13) && text.bytes().all(|b| b.is_ascii_digit()) {
+        let at = text.parse().ok().and_then(DateTime::from_timestamp_millis);
+        return Some(at.map_or_else(
+            || text.to_owned(),
+            |at| at.to_rfc3339_opts(SecondsFormat::Micros, true),
+        ));
+    }
+    // A local time keeps its zone: it would be read again as UTC by whoever sees only the text.
+    match parse::timestamp(text, zone) {
+        Ok(at) => Some(at.to_rfc3339_opts(SecondsFormat::Micros, true)),
+        Err(_) => Some(text.to_owned()),
+    }
+}
+
+/// `P12M`, `P1Y`, `P1Y6M` as months.
+fn months(text: &str) -> Option<String> {
+    let read = || {
+        let mut rest = text.trim().strip_prefix('P')?;
+        let mut total = 0_u32;
+        if let Some((years, after)) = rest.split_once('Y') {
+            total += years.parse::<u32>().ok()?.checked_mul(12)?;
+            rest = after;
+        }
+        if let Some(months) = rest.strip_suffix('M') {
+            total = total.checked_add(months.parse().ok()?)?;
+            rest = "";
+        }
+        (rest.is_empty() && total > 0).then_some(total)
+    };
+    Some(read().map_or_else(|| text.to_owned(), |months| months.to_string()))
+}
+
+/// The 18-character form of a Salesforce id, whose last three characters say which letters of the
+/// first fifteen are capitals, so that it survives systems that ignore case.
+///
+/// Each suffix character covers five characters, the first as the lowest bit.
+fn salesforce_id(text: &str) -> String {
+    const SUFFIX: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
+    let text = text.trim();
+    if text.len() != 15 || !text.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return text.to_owned();
+    }
+    let mut id = text.to_owned();
+    for five in text.as_bytes().chunks(5) {
+        let capitals = five
+            .iter()
+            .enumerate()
+            .filter(|(_, b)| b.is_ascii_uppercase())
+            .fold(0, |bits, (n, _)| bits | 1 << n);
+        id.push(char::from(SUFFIX[capitals]));
+    }
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(name: &str, arguments: &[&str]) -> String {
+        let (.., body) = FUNCTIONS.iter().find(|(n, ..)| *n == name).expect("a function");
+        let arguments: Vec<Option<&str>> = arguments.iter().map(|a| Some(*a)).collect();
+        body(&arguments, Tz::UTC).expect("a text")
+    }
+
+    #[test]
+    fn what_can_be_read_is_changed_and_the_rest_stays() {
+        for (name, arguments, wanted) in [
+            ("percent", vec!["25"], "0.25"),
+            ("percent", vec!["a lot"], "a lot"),
+            ("shift_decimal", vec!["1100.04", "6"], "1100040000"),
+            ("whole_seconds", vec!["93500"], "94"),
+            ("seconds_between", vec!["2024-01-01T10:00:00Z", "2024-01-01T11:30:00Z"], "5400"),
+            ("seconds_between", vec!["2024-01-01T10:00:00Z", "soon"], "soon"),
+            ("instant", vec!["1717200000000"], "2024-06-01T00:00:00.000000Z"),
+            ("instant", vec!["2024-06-01T00:00:00Z"], "2024-06-01T00:00:00.000000Z"),
+            ("instant", vec!["17172"], "17172"),
+            ("day", vec!["2024-06-01T23:00:00Z"], "2024-06-01"),
+            ("day", vec!["tomorrow"], "tomorrow"),
+            ("months", vec!["P12M"], "12"),
+            ("months", vec!["P1Y6M"], "18"),
+            ("months", vec!["yearly"], "yearly"),
+        ] {
+            assert_eq!(call(name, &arguments), wanted, "{name}{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn salesforce_ids_of_both_lengths_meet() {
+        assert_eq!(salesforce_id("001A0000006Vm9r"), "001A0000006Vm9rIAC");
+        assert_eq!(salesforce_id("003D000000QV9n2"), "003D000000QV9n2IAD");
+        assert_eq!(salesforce_id("003D000000QV9n2IAD"), "003D000000QV9n2IAD");
+        assert_eq!(salesforce_id("aaaaaaaaaaaaaaa"), "aaaaaaaaaaaaaaaAAA");
+        assert_eq!(salesforce_id("AAAAAAAAAAAAAAA"), "AAAAAAAAAAAAAAA555");
+    }
+}

@@ -1,0 +1,218 @@
+//! The ledger of batches and the quarantine, as rows of schema `ops`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Utc};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, Int64Array, StringArray, TimestampMicrosecondArray,
+};
+use datafusion::arrow::datatypes::{DataType, Int64Type};
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::prelude::{cast, col, lit};
+use futures::TryStreamExt;
+
+use super::Line;
+use crate::error::{Error, Result};
+use crate::lake::{At, Batch, Layout, TableName, Writer};
+use crate::schema::{self, OPS, Table};
+use crate::session::Engine;
+
+/// What all lines of a batch share.
+#[derive(Debug, Clone)]
+pub(super) struct Run {
+    pub batch_id: String,
+    pub source_system: String,
+    pub mapping_version: String,
+    pub started_at: DateTime<Utc>,
+}
+
+/// A row that was not loaded.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Quarantined {
+    pub object: String,
+    pub file: String,
+    pub line: u64,
+    pub byte_offset: u64,
+    pub table: Option<String>,
+    pub column: Option<String>,
+    pub code: String,
+    pub reason: String,
+    pub raw: Vec<u8>,
+}
+
+/// Makes the tables of schema `ops` if they do not exist.
+pub(super) async fn ensure(writer: &Writer) -> Result<()> {
+    for table in schema::ops_tables() {
+        let layout = Layout {
+            schema: table.own_schema(),
+            key: table.key.iter().map(|key| (*key).to_owned()).collect(),
+            meaning: table.meaning.to_owned(),
+        };
+        writer.ensure(&TableName::new(OPS, table.name), &layout).await?;
+    }
+    Ok(())
+}
+
+/// The lines of batch `id` if all of it was loaded.
+pub(super) async fn find(engine: &Arc<Engine>, id: &str) -> Result<Option<Vec<Line>>> {
+    let name = TableName::new(OPS, "ingest_runs");
+    let Some(table) = engine.lake().table(&name, At::Latest).await? else { return Ok(None) };
+    let session = engine.session("ingest");
+    let rows = session
+        .context()
+        .read_table(table.provider())?
+        .filter(col("batch_id").eq(lit(id)).and(col("status").eq(lit("loaded"))))?
+        .select(vec![
+            cast(col("object"), DataType::Utf8).alias("object"),
+            cast(col("table_name"), DataType::Utf8).alias("table_name"),
+            col("rows_read"),
+        ])?
+        .sort(vec![col("object").sort(true, true), col("table_name").sort(true, true)])?;
+    let rows: Vec<RecordBatch> =
+        session.run(rows.into_unoptimized_plan()).await?.try_collect().await?;
+    let mut lines = Vec::new();
+    for batch in &rows {
+        let objects = batch.column(0).as_string::<i32>();
+        let tables = batch.column(1).as_string::<i32>();
+        let reads = batch.column(2).as_primitive::<Int64Type>();
+        for row in 0..batch.num_rows() {
+            let read = reads.value(row) as u64;
+            lines.push(Line {
+                object: objects.value(row).to_owned(),
+                table: tables.value(row).to_owned(),
+                rows_read: read,
+                rows_duplicate: read,
+                ..Line::default()
+            });
+        }
+    }
+    Ok((!lines.is_empty()).then_some(lines))
+}
+
+/// Adds the rows that were not loaded; the same rows again change nothing.
+pub(super) async fn quarantine(
+    writer: &Writer,
+    run: &Run,
+    rows: &[Quarantined],
+    command: &str,
+) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut by_key: BTreeMap<_, &Quarantined> = BTreeMap::new();
+    for row in rows {
+        by_key.entry((&row.object, &row.file, row.line, row.byte_offset)).or_insert(row);
+    }
+    let rows: Vec<&Quarantined> = by_key.into_values().collect();
+    let text = |of: fn(&Quarantined) -> Option<String>| -> ArrayRef {
+        Arc::new(rows.iter().map(|row| of(row)).collect::<StringArray>())
+    };
+    let number = |of: fn(&Quarantined) -> u64| -> ArrayRef {
+        Arc::new(rows.iter().map(|row| Some(of(row) as i64)).collect::<Int64Array>())
+    };
+    let columns = vec![
+        same(&run.batch_id, rows.len()),
+        text(|row| Some(row.object.clone())),
+        text(|row| Some(row.file.clone())),
+        number(|row| row.line),
+        number(|row| row.byte_offset),
+        same(&run.source_system, rows.len()),
+        text(|row| row.table.clone()),
+        text(|row| row.column.clone()),
+        text(|row| Some(row.code.clone())),
+        text(|row| Some(row.reason.clone())),
+        text(|row| Some(STANDARD.encode(&row.raw))),
+        // The batch's own time: a retry of the batch writes the very same rows.
+        instants(&vec![Some(run.started_at); rows.len()]),
+    ];
+    upsert(writer, "quarantine", columns, &run.batch_id, command).await
+}
+
+/// Writes the lines of a batch; the last thing a batch does.
+pub(super) async fn record(
+    writer: &Writer,
+    run: &Run,
+    lines: &[(Line, String)],
+    error: Option<&str>,
+    command: &str,
+) -> Result<()> {
+    let mut lines: Vec<&(Line, String)> = lines.iter().collect();
+    lines.sort_by(|a, b| (&a.0.object, &a.0.table).cmp(&(&b.0.object, &b.0.table)));
+    let text = |of: &dyn Fn(&(Line, String)) -> String| -> ArrayRef {
+        Arc::new(lines.iter().map(|line| Some(of(line))).collect::<StringArray>())
+    };
+    let number = |of: &dyn Fn(&Line) -> Option<i64>| -> ArrayRef {
+        Arc::new(lines.iter().map(|line| of(&line.0)).collect::<Int64Array>())
+    };
+    let count = lines.len();
+    let columns = vec![
+        same(&run.batch_id, count),
+        text(&|line| line.0.object.clone()),
+        text(&|line| line.0.table.clone()),
+        same(&run.source_system, count),
+        text(&|line| line.1.clone()),
+        number(&|line| Some(line.rows_read as i64)),
+        number(&|line| Some(line.rows_loaded as i64)),
+        number(&|line| Some(line.rows_quarantined as i64)),
+        number(&|line| Some(line.rows_duplicate as i64)),
+        same(if error.is_some() { "refused" } else { "loaded" }, count),
+        instants(&vec![Some(run.started_at); count]),
+        instants(&vec![Some(Utc::now()); count]),
+        same(&run.mapping_version, count),
+        Arc::new(StringArray::from(vec![error; count])),
+        number(&|line| line.version),
+    ];
+    // A refused batch may be forced later: its line must not stand in the way of the loaded one.
+    let id = match error {
+        Some(_) => format!("{}/refused/{}", run.batch_id, run.started_at.timestamp_micros()),
+        None => run.batch_id.clone(),
+    };
+    upsert(writer, "ingest_runs", columns, &id, command).await
+}
+
+async fn upsert(
+    writer: &Writer,
+    table: &str,
+    columns: Vec<ArrayRef>,
+    id: &str,
+    command: &str,
+) -> Result<()> {
+    let name = TableName::new(OPS, table);
+    if writer.committed(&name, id).await?.is_some() {
+        return Ok(());
+    }
+    let batch = RecordBatch::try_new(definition(table)?.own_schema(), columns)?;
+    let rows = stream(batch);
+    let batch = Batch { id: id.to_owned(), command: command.to_owned() };
+    writer.upsert(&name, rows, &batch).await?;
+    Ok(())
+}
+
+fn definition(name: &str) -> Result<&'static Table> {
+    schema::ops_tables().find(|table| table.name == name).ok_or_else(|| Error::NoTable {
+        table: format!("{OPS}.{name}"),
+        reason: "is not defined".into(),
+    })
+}
+
+/// One batch as a stream.
+pub(super) fn stream(batch: RecordBatch) -> SendableRecordBatchStream {
+    let schema = batch.schema();
+    Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::iter([Ok(batch)])))
+}
+
+/// `text` in every one of `rows` rows.
+pub(super) fn same(text: &str, rows: usize) -> ArrayRef {
+    Arc::new(StringArray::from(vec![text; rows]))
+}
+
+/// Instants as the lake stores them.
+pub(super) fn instants(values: &[Option<DateTime<Utc>>]) -> ArrayRef {
+    let micros = values.iter().map(|at| at.map(|at| at.timestamp_micros()));
+    Arc::new(micros.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
+}

@@ -1,0 +1,115 @@
+//! Where a lake is: a directory or an object store, and the handles Delta and scans use on it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use deltalake::logstore::LogStoreRef;
+use deltalake::{DeltaTable, DeltaTableBuilder};
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use url::Url;
+
+use super::TableName;
+use super::durable::Durable;
+use crate::error::{Error, Result};
+
+/// The root of a lake and the store it is in.
+#[derive(Debug, Clone)]
+pub(super) struct Root {
+    /// URL of the root directory, with a slash at its end.
+    pub url: Url,
+    /// URL to register the store under.
+    pub store_url: Url,
+    /// The store; paths are from the store's root, not the lake's.
+    pub store: Arc<dyn ObjectStore>,
+    /// The directory, if the lake is local.
+    pub local: Option<PathBuf>,
+}
+
+impl Root {
+    /// Opens `place`, a directory (made if missing) or an `s3://` URL.
+    pub(super) fn open(place: &str) -> Result<Self> {
+        if place.contains("://") && !place.starts_with("file://") {
+            return Self::remote(place);
+        }
+        let dir = PathBuf::from(place.strip_prefix("file://").unwrap_or(place));
+        std::fs::create_dir_all(&dir).map_err(|e| Error::file("create", &dir, e))?;
+        let dir = dir.canonicalize().map_err(|e| Error::file("resolve", &dir, e))?;
+        let url = Url::from_directory_path(&dir).map_err(|()| Error::Setting {
+            key: "lake".into(),
+            origin: "configuration".into(),
+            reason: format!("{} is not a directory path", dir.display()),
+        })?;
+        let store = Arc::new(Durable::new(LocalFileSystem::new()));
+        let store_url = Url::parse("file:///").map_err(|e| bad_url(place, &e.to_string()))?;
+        Ok(Self { url, store_url, store, local: Some(dir) })
+    }
+
+    fn remote(place: &str) -> Result<Self> {
+        deltalake::aws::register_handlers(None);
+        let url = Url::parse(&format!("{}/", place.trim_end_matches('/')))
+            .map_err(|e| bad_url(place, &e.to_string()))?;
+        let log = DeltaTableBuilder::from_url(url.clone())
+            .and_then(|builder| builder.build_storage())
+            .map_err(|e| bad_url(place, &e.to_string()))?;
+        let mut store_url = url.clone();
+        store_url.set_path("/");
+        Ok(Self { url, store_url, store: log.root_object_store(None), local: None })
+    }
+
+    /// Path of `parts` below the root, from the root of the store.
+    pub(super) fn path(&self, parts: &str) -> Result<Path> {
+        let base =
+            Path::from_url_path(self.url.path()).map_err(|e| bad_url(parts, &e.to_string()))?;
+        Ok(parts.split('/').filter(|p| !p.is_empty()).fold(base, |path, part| path.join(part)))
+    }
+
+    /// URL of the table `name`.
+    pub(super) fn table_url(&self, name: &TableName) -> Result<Url> {
+        self.url
+            .join(&format!("{}/{}/", name.schema, name.table))
+            .map_err(|e| bad_url(&name.to_string(), &e.to_string()))
+    }
+
+    /// The Delta table `name`, not loaded yet.
+    pub(super) fn delta(&self, name: &TableName) -> Result<DeltaTable> {
+        let url = self.table_url(name)?;
+        DeltaTableBuilder::from_url(url)
+            .map(|builder| builder.with_storage_backend(self.store.clone(), self.store_url.clone()))
+            .and_then(DeltaTableBuilder::build)
+            .map_err(|e| Error::delta(name, "open", e))
+    }
+
+    /// Bytes of the small object at `path`, or `None` if there is none.
+    pub(super) async fn read_small(&self, path: &Path) -> Result<Option<Vec<u8>>> {
+        let failed = |e| Error::Store { action: "read", path: path.to_string(), source: e };
+        match self.store.get(path).await {
+            Ok(found) => Ok(Some(found.bytes().await.map_err(failed)?.to_vec())),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Writes the small object at `path`.
+    pub(super) async fn write_small(&self, path: &Path, bytes: Vec<u8>) -> Result<()> {
+        self.store.put(path, bytes.into()).await.map(drop).map_err(|e| Error::Store {
+            action: "write",
+            path: path.to_string(),
+            source: e,
+        })
+    }
+}
+
+/// The store of one table's files, rooted at the table.
+pub(super) fn files_of(log: &LogStoreRef) -> Arc<dyn ObjectStore> {
+    log.object_store(None)
+}
+
+fn bad_url(place: &str, reason: &str) -> Error {
+    Error::Setting {
+        key: "lake".into(),
+        origin: "configuration".into(),
+        reason: format!("\"{place}\" cannot be used: {reason}"),
+    }
+}

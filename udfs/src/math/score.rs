@@ -1,0 +1,93 @@
+//! Lead scores: fit and engagement, decay, grades.
+
+use super::{Fault, positive, within};
+
+/// `w·fit + (1-w)·engagement·0.5^(age/half_life)`, from 0 to 100.
+///
+/// `age_days` below zero counts as zero: an event cannot be fresher than now.
+///
+/// # Errors
+/// Scores outside 0 to 100, a half-life of zero or less, a weight outside 0 to 1.
+pub fn lead_score(
+    fit: f64,
+    engagement: f64,
+    age_days: f64,
+    half_life_days: f64,
+    fit_weight: f64,
+) -> Result<f64, Fault> {
+    let fit = within("fit", fit, 0.0, 100.0)?;
+    let engagement = within("engagement", engagement, 0.0, 100.0)?;
+    let half_life = positive("half_life_days", half_life_days)?;
+    let weight = within("fit_weight", fit_weight, 0.0, 1.0)?;
+    Ok(weight * fit + (1.0 - weight) * decayed(engagement, age_days, half_life))
+}
+
+/// `value` after `age_days`, halved every `half_life_days`.
+pub fn decayed(value: f64, age_days: f64, half_life_days: f64) -> f64 {
+    value * (-age_days.max(0.0) / half_life_days).exp2()
+}
+
+/// Letter by fit, digit by engagement: at or above `hi` A and 1, at or above `lo` B and 2, else C and 3.
+///
+/// # Errors
+/// Scores or thresholds outside 0 to 100, or `lo` above `hi`.
+pub fn lead_grade(fit: f64, engagement: f64, hi: f64, lo: f64) -> Result<&'static str, Fault> {
+    const GRADES: [[&str; 3]; 3] = [["A1", "A2", "A3"], ["B1", "B2", "B3"], ["C1", "C2", "C3"]];
+    let hi = within("hi", hi, 0.0, 100.0)?;
+    let lo = within("lo", lo, 0.0, 100.0)?;
+    if lo > hi {
+        return Err(Fault(format!("lo must not be above hi, got {lo} and {hi}")));
+    }
+    let place = |value: f64| usize::from(value < hi) + usize::from(value < lo);
+    let fit = place(within("fit", fit, 0.0, 100.0)?);
+    Ok(GRADES[fit][place(within("engagement", engagement, 0.0, 100.0)?)])
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn worked_numbers() {
+        assert_eq!(lead_score(80.0, 60.0, 0.0, 30.0, 0.5), Ok(70.0));
+        assert_eq!(lead_score(80.0, 60.0, 30.0, 30.0, 0.5), Ok(55.0));
+        assert_eq!(lead_score(30.0, 100.0, 60.0, 30.0, 0.6), Ok(28.0));
+        assert_eq!(lead_score(80.0, 60.0, -5.0, 30.0, 0.5), Ok(70.0));
+        assert_eq!(lead_score(100.0, 0.0, 0.0, 30.0, 0.5), Ok(50.0));
+    }
+
+    #[test]
+    fn faults_name_the_argument() {
+        let text = |outcome: Result<f64, Fault>| outcome.expect_err("refused").0;
+        assert_eq!(
+            text(lead_score(120.0, 1.0, 0.0, 30.0, 0.5)),
+            "fit must be from 0 to 100, got 120"
+        );
+        assert!(text(lead_score(1.0, -1.0, 0.0, 30.0, 0.5)).starts_with("engagement"));
+        assert!(text(lead_score(1.0, 1.0, 0.0, 0.0, 0.5)).starts_with("half_life_days"));
+        assert!(text(lead_score(1.0, 1.0, 0.0, 30.0, 1.5)).starts_with("fit_weight"));
+    }
+
+    #[test]
+    fn grades_stand_at_their_thresholds() {
+        assert_eq!(lead_grade(70.0, 70.0, 70.0, 40.0), Ok("A1"));
+        assert_eq!(lead_grade(69.9, 40.0, 70.0, 40.0), Ok("B2"));
+        assert_eq!(lead_grade(39.9, 100.0, 70.0, 40.0), Ok("C1"));
+        assert!(lead_grade(1.0, 1.0, 40.0, 70.0).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn scores_stay_in_bounds_and_fall_with_age(
+            fit in 0.0..=100.0, engagement in 0.0..=100.0, age in 0.0..1e4,
+            half_life in 1e-3..1e4, weight in 0.0..=1.0,
+        ) {
+            let now = lead_score(fit, engagement, age, half_life, weight).expect("in range");
+            let later = lead_score(fit, engagement, age + 1.0, half_life, weight).expect("in range");
+            prop_assert!((0.0..=100.0 + 1e-9).contains(&now));
+            prop_assert!(later <= now + 1e-9);
+        }
+    }
+}
