@@ -1,0 +1,127 @@
+//! Numerics, dates and times in Postgres' binary form.
+
+use super::text::Digits;
+use crate::error::{Error, Result};
+
+/// Seconds from 1970-01-01 to 2000-01-01.
+const EPOCH_SECONDS: i64 = 946_684_800;
+
+/// A length of four zero bytes, to be set by [`end_value`] when the value is written.
+pub(super) fn begin_value(out: &mut Vec<u8>) -> usize {
+    out.extend_from_slice(&[0; 4]);
+    out.len()
+}
+
+/// Sets the length of the value that began at `start`.
+///
+/// # Errors
+/// 54000 for a value of 1 GiB or more, which no client can take.
+pub(super) fn end_value(out: &mut [u8], start: usize) -> Result<()> {
+    let length = out.len() - start;
+    let Some(length) = i32::try_from(length).ok().filter(|length| *length < 1 << 30) else {
+        return Err(Error::statement("54000", format!("a value of {length} bytes is too long")));
+    };
+    out[start - 4..start].copy_from_slice(&length.to_be_bytes());
+    Ok(())
+}
+
+/// The length that says NULL.
+pub(super) fn push_null(out: &mut Vec<u8>) {
+    out.extend_from_slice(&(-1_i32).to_be_bytes());
+}
+
+/// A numeric: base-10,000 digits around the point, most significant first.
+///
+/// Zero digits at both ends are left out: `weight` says where the first one stands.
+pub(super) fn push_numeric(out: &mut Vec<u8>, digits: &Digits, scale: i8) {
+    let ascii = digits.as_bytes();
+    let places = i32::from(scale);
+    let digit_at = |power: i32| -> u16 {
+        // The digit that counts 10^power.
+        let from_end = power + places;
+        match usize::try_from(from_end) {
+            Ok(index) if index < ascii.len() => u16::from(ascii[ascii.len() - 1 - index] - b'0'),
+            _ => 0,
+        }
+    };
+    let group = |weight: i32| -> u16 {
+        (0..4).rev().fold(0, |sum, place| sum * 10 + digit_at(weight * 4 + place))
+    };
+    let highest = (ascii.len() as i32 - 1 - places).div_euclid(4);
+    let lowest = (-places).div_euclid(4);
+    let first = (lowest..=highest).rev().find(|weight| group(*weight) != 0);
+    let last = (lowest..=highest).find(|weight| group(*weight) != 0);
+    let (count, weight) = match (first, last) {
+        (Some(first), Some(last)) => (first - last + 1, first),
+        _ => (0, 0),
+    };
+    let sign: u16 = if digits.is_negative { 0x4000 } else { 0 };
+    out.extend_from_slice(&(count as i16).to_be_bytes());
+    out.extend_from_slice(&(weight as i16).to_be_bytes());
+    out.extend_from_slice(&sign.to_be_bytes());
+    out.extend_from_slice(&i16::from(scale.max(0)).to_be_bytes());
+    for place in 0..count {
+        out.extend_from_slice(&group(weight - place).to_be_bytes());
+    }
+}
+
+/// Microseconds of `ticks`, `second` of them a second; what is finer is cut off.
+///
+/// # Errors
+/// 22008 beyond what 64 bits of microseconds hold.
+pub(super) fn micros(ticks: i64, second: i64) -> Result<i64> {
+    if second >= 1_000_000 {
+        return Ok(ticks.div_euclid(second / 1_000_000));
+    }
+    ticks.checked_mul(1_000_000 / second).ok_or_else(out_of_range)
+}
+
+/// Microseconds since 2000-01-01.
+///
+/// # Errors
+/// 22008 beyond what 64 bits of microseconds hold.
+pub(super) fn timestamp(ticks: i64, second: i64) -> Result<i64> {
+    micros(ticks, second)?.checked_sub(EPOCH_SECONDS * 1_000_000).ok_or_else(out_of_range)
+}
+
+/// Days since 2000-01-01.
+///
+/// # Errors
+/// 22008 beyond what 32 bits hold.
+pub(super) fn date(days: i64) -> Result<i32> {
+    i32::try_from(days - super::calendar::EPOCH_DAYS).map_err(|_| out_of_range())
+}
+
+fn out_of_range() -> Error {
+    Error::statement("22008", "date or time out of the range of the binary format")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(value: i128, scale: i8) -> Vec<i16> {
+        let mut out = vec![];
+        push_numeric(&mut out, &Digits::of_i128(value), scale);
+        out.chunks(2).map(|pair| i16::from_be_bytes([pair[0], pair[1]])).collect()
+    }
+
+    #[test]
+    fn numerics_group_by_four_digits_around_the_point() {
+        assert_eq!(words(12_345_678, 2), [3, 1, 0, 2, 12, 3456, 7800]);
+        assert_eq!(words(-5, 2), [1, -1, 0x4000, 2, 500]);
+        assert_eq!(words(0, 2), [0, 0, 0, 2]);
+        assert_eq!(words(10_000, 0), [1, 1, 0, 0, 1]);
+        assert_eq!(words(1, 9), [1, -3, 0, 9, 1000]);
+        assert_eq!(words(12, -3), [2, 1, 0, 0, 1, 2000]);
+        assert_eq!(words(100, 4), [1, -1, 0, 4, 100]);
+    }
+
+    #[test]
+    fn instants_out_of_range_are_errors() {
+        assert_eq!(timestamp(946_684_800, 1).expect("the epoch"), 0);
+        assert_eq!(micros(-1, 1_000_000_000).expect("floored"), -1);
+        assert_eq!(timestamp(i64::MAX, 1).expect_err("too late").sqlstate(), "22008");
+        assert_eq!(date(0).expect("in range"), -10_957);
+    }
+}

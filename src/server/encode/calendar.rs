@@ -1,0 +1,207 @@
+//! Dates, times and intervals as Postgres prints them, from whole ticks and without a calendar library.
+
+use super::text::push_padded;
+
+/// Days from 1970-01-01 to 2000-01-01, the day Postgres counts from.
+pub(super) const EPOCH_DAYS: i64 = 10_957;
+const DAY_SECONDS: i64 = 86_400;
+
+/// `2026-06-30`; years before 1 end in ` BC`, which the caller adds through [`push_era`].
+pub(super) fn push_date(out: &mut Vec<u8>, days: i64) -> bool {
+    let (year, month, day) = civil(days);
+    let is_before_christ = year <= 0;
+    let shown = if is_before_christ { 1 - year } else { year };
+    push_padded(out, shown.unsigned_abs(), 4);
+    out.push(b'-');
+    push_padded(out, month, 2);
+    out.push(b'-');
+    push_padded(out, day, 2);
+    is_before_christ
+}
+
+/// Ends a date or timestamp before year 1.
+pub(super) fn push_era(out: &mut Vec<u8>, is_before_christ: bool) {
+    if is_before_christ {
+        out.extend_from_slice(b" BC");
+    }
+}
+
+/// `08:15:30.25`: `ticks` since midnight, `second` ticks a second; microseconds are the finest.
+pub(super) fn push_time(out: &mut Vec<u8>, ticks: i64, second: i64) {
+    let seconds = ticks.div_euclid(second);
+    push_padded(out, (seconds / 3_600).unsigned_abs(), 2);
+    out.push(b':');
+    push_padded(out, (seconds / 60 % 60).unsigned_abs(), 2);
+    out.push(b':');
+    push_padded(out, (seconds % 60).unsigned_abs(), 2);
+    push_fraction(out, ticks.rem_euclid(second), second);
+}
+
+/// `.25`, or nothing for a whole second; what is finer than a microsecond is cut off.
+fn push_fraction(out: &mut Vec<u8>, ticks: i64, second: i64) {
+    let micros = if second > 1_000_000 {
+        ticks / (second / 1_000_000)
+    } else {
+        ticks * (1_000_000 / second)
+    };
+    if micros == 0 {
+        return;
+    }
+    out.push(b'.');
+    push_padded(out, micros.unsigned_abs(), 6);
+    while out.last() == Some(&b'0') {
+        out.pop();
+    }
+}
+
+/// `2026-06-30 08:15:30.25`, and `+05:30` behind it if `offset_seconds` is given.
+pub(super) fn push_timestamp(
+    out: &mut Vec<u8>,
+    ticks: i64,
+    second: i64,
+    offset_seconds: Option<i32>,
+) {
+    let offset = i64::from(offset_seconds.unwrap_or(0));
+    // Split before the offset is added, so that the extremes cannot overflow.
+    let of_day = ticks.rem_euclid(DAY_SECONDS * second) + offset * second;
+    let days = ticks.div_euclid(DAY_SECONDS * second) + of_day.div_euclid(DAY_SECONDS * second);
+    let is_before_christ = push_date(out, days);
+    out.push(b' ');
+    push_time(out, of_day.rem_euclid(DAY_SECONDS * second), second);
+    if let Some(offset) = offset_seconds {
+        push_offset(out, offset);
+    }
+    push_era(out, is_before_christ);
+}
+
+/// `+02`, `+05:30`, `-00:14:44`.
+fn push_offset(out: &mut Vec<u8>, seconds: i32) {
+    out.push(if seconds < 0 { b'-' } else { b'+' });
+    let seconds = u64::from(seconds.unsigned_abs());
+    push_padded(out, seconds / 3_600, 2);
+    if !seconds.is_multiple_of(3_600) {
+        out.push(b':');
+        push_padded(out, seconds / 60 % 60, 2);
+    }
+    if !seconds.is_multiple_of(60) {
+        out.push(b':');
+        push_padded(out, seconds % 60, 2);
+    }
+}
+
+/// `1 year 2 mons 3 days 04:05:06`, signs as Postgres' own style has them.
+pub(super) fn push_interval(out: &mut Vec<u8>, months: i32, days: i32, ticks: i64, second: i64) {
+    let mut parts = Parts { start: out.len(), was_negative: false };
+    parts.push(out, months / 12, "year");
+    parts.push(out, months % 12, "mon");
+    parts.push(out, days, "day");
+    if ticks == 0 && out.len() > parts.start {
+        return;
+    }
+    if out.len() > parts.start {
+        out.push(b' ');
+    }
+    if ticks < 0 {
+        out.push(b'-');
+    } else if parts.was_negative {
+        out.push(b'+');
+    }
+    let (seconds, rest) = (ticks / second, ticks % second);
+    push_padded(out, (seconds / 3_600).unsigned_abs(), 2);
+    out.push(b':');
+    push_padded(out, (seconds / 60 % 60).unsigned_abs(), 2);
+    out.push(b':');
+    push_padded(out, (seconds % 60).unsigned_abs(), 2);
+    push_fraction(out, rest.abs(), second);
+}
+
+struct Parts {
+    start: usize,
+    was_negative: bool,
+}
+
+impl Parts {
+    fn push(&mut self, out: &mut Vec<u8>, count: i32, unit: &str) {
+        if count == 0 {
+            return;
+        }
+        if out.len() > self.start {
+            out.push(b' ');
+        }
+        if self.was_negative && count > 0 {
+            out.push(b'+');
+        }
+        out.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
+        out.push(b' ');
+        out.extend_from_slice(unit.as_bytes());
+        if count != 1 {
+            out.push(b's');
+        }
+        self.was_negative = count < 0;
+    }
+}
+
+/// Year, month and day of a day count from 1970-01-01, in the proleptic Gregorian calendar.
+///
+/// Years are counted from 1 March, so that the leap day is the last one of its year; eras are the
+/// 400 years after which the calendar repeats.
+fn civil(days: i64) -> (i64, u64, u64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let of_era = days.rem_euclid(146_097);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (year, month.unsigned_abs(), day.unsigned_abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{Datelike, NaiveDate};
+
+    use super::*;
+
+    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = vec![];
+        write(&mut out);
+        String::from_utf8(out).expect("ASCII")
+    }
+
+    #[test]
+    fn civil_agrees_with_chrono_over_eight_centuries() {
+        let first = NaiveDate::from_ymd_opt(1600, 1, 1).expect("a date");
+        for ahead in (0..300_000).step_by(13) {
+            let date = first + chrono::Days::new(ahead);
+            let days = i64::from(date.num_days_from_ce()) - 719_163;
+            let expected = (i64::from(date.year()), u64::from(date.month()), u64::from(date.day()));
+            assert_eq!(civil(days), expected, "{date}");
+        }
+    }
+
+    #[test]
+    fn timestamps_print_no_zero_fraction_and_whole_offsets_short() {
+        let at = |ticks, second, offset| text(|o| push_timestamp(o, ticks, second, offset));
+        assert_eq!(at(1_719_733_530_250_000, 1_000_000, None), "2024-06-30 07:45:30.25");
+        assert_eq!(at(0, 1, Some(0)), "1970-01-01 00:00:00+00");
+        assert_eq!(at(-1, 1_000_000_000, None), "1969-12-31 23:59:59.999999");
+        assert_eq!(at(0, 1_000, Some(19_800)), "1970-01-01 05:30:00+05:30");
+        assert_eq!(at(0, 1, Some(-884)), "1969-12-31 23:45:16-00:14:44");
+        assert_eq!(at(253_402_300_800, 1, None), "10000-01-01 00:00:00");
+        assert_eq!(at(-62_135_596_801, 1, None), "0001-12-31 23:59:59 BC");
+        text(|o| push_timestamp(o, i64::MIN, 1, Some(-50_000)));
+        text(|o| push_timestamp(o, i64::MAX, 1_000_000_000, Some(50_000)));
+    }
+
+    #[test]
+    fn intervals_carry_postgres_signs() {
+        let of = |m, d, micros| text(|o| push_interval(o, m, d, micros, 1_000_000));
+        assert_eq!(of(0, 0, 0), "00:00:00");
+        assert_eq!(of(14, 3, 14_706_500_000), "1 year 2 mons 3 days 04:05:06.5");
+        assert_eq!(of(-14, 3, -1_000_000), "-1 years -2 mons +3 days -00:00:01");
+        assert_eq!(of(0, -1, 3_600_000_000), "-1 days +01:00:00");
+        assert_eq!(of(0, 0, 360_000_000_000), "100:00:00");
+    }
+}

@@ -1,0 +1,512 @@
+//! One column of a batch, downcast once, written value by value.
+
+use std::ops::Range;
+
+use chrono::{Offset, TimeZone};
+use chrono_tz::Tz;
+use datafusion::arrow::array::*;
+use datafusion::arrow::buffer::NullBuffer;
+use datafusion::arrow::datatypes::*;
+
+use super::binary::{self, begin_value, end_value, push_null};
+use super::text::{self, Digits};
+use super::{calendar, types};
+use crate::error::{Error, Result};
+
+/// A column with its array type known.
+pub(super) struct Column<'a> {
+    oid: u32,
+    nulls: Option<&'a NullBuffer>,
+    values: Values<'a>,
+}
+
+enum Values<'a> {
+    Null,
+    Bool(&'a BooleanArray),
+    I8(&'a [i8]),
+    I16(&'a [i16]),
+    I32(&'a [i32]),
+    I64(&'a [i64]),
+    U8(&'a [u8]),
+    U16(&'a [u16]),
+    U32(&'a [u32]),
+    U64(&'a [u64]),
+    F16(&'a Float16Array),
+    F32(&'a [f32]),
+    F64(&'a [f64]),
+    Decimal32(&'a [i32], i8),
+    Decimal64(&'a [i64], i8),
+    Decimal128(&'a [i128], i8),
+    Decimal256(&'a [i256], i8),
+    Text(&'a StringArray),
+    LargeText(&'a LargeStringArray),
+    TextView(&'a StringViewArray),
+    Bytes(&'a BinaryArray),
+    LargeBytes(&'a LargeBinaryArray),
+    BytesView(&'a BinaryViewArray),
+    FixedBytes(&'a FixedSizeBinaryArray),
+    Date32(&'a [i32]),
+    Date64(&'a [i64]),
+    Time32(&'a [i32], i64),
+    Time64(&'a [i64], i64),
+    Timestamp(&'a [i64], i64),
+    TimestampTz(&'a [i64], i64),
+    Duration(&'a [i64], i64),
+    Months(&'a [i32]),
+    DayTime(&'a [IntervalDayTime]),
+    MonthDayNano(&'a [IntervalMonthDayNano]),
+    List(Spans<'a>, Box<Column<'a>>, bool),
+    Struct(Vec<Column<'a>>),
+    Dictionary(Vec<usize>, Box<Column<'a>>),
+}
+
+/// Where the elements of each list are.
+enum Spans<'a> {
+    Small(&'a [i32]),
+    Large(&'a [i64]),
+    Fixed(usize),
+    SmallView(&'a [i32], &'a [i32]),
+    LargeView(&'a [i64], &'a [i64]),
+}
+
+impl Spans<'_> {
+    /// Offsets are never negative: Arrow checks them when it makes the array.
+    fn at(&self, row: usize) -> Range<usize> {
+        match self {
+            Self::Small(offsets) => offsets[row] as usize..offsets[row + 1] as usize,
+            Self::Large(offsets) => offsets[row] as usize..offsets[row + 1] as usize,
+            Self::Fixed(size) => row * size..(row + 1) * size,
+            Self::SmallView(offsets, sizes) => {
+                offsets[row] as usize..(offsets[row] + sizes[row]) as usize
+            }
+            Self::LargeView(offsets, sizes) => {
+                offsets[row] as usize..(offsets[row] + sizes[row]) as usize
+            }
+        }
+    }
+}
+
+/// Ticks in a second.
+fn second(unit: TimeUnit) -> i64 {
+    match unit {
+        TimeUnit::Second => 1,
+        TimeUnit::Millisecond => 1_000,
+        TimeUnit::Microsecond => 1_000_000,
+        TimeUnit::Nanosecond => 1_000_000_000,
+    }
+}
+
+/// The values of a primitive array.
+fn native<T: ArrowPrimitiveType>(array: &dyn Array) -> &[T::Native] {
+    array.as_primitive::<T>().values()
+}
+
+impl<'a> Column<'a> {
+    /// Takes `array` for what it is.
+    ///
+    /// # Errors
+    /// 0A000 for a type that [`types::of`] refuses.
+    pub(super) fn new(array: &'a dyn Array, oid: u32) -> Result<Self> {
+        Ok(Self { oid, nulls: array.nulls(), values: Values::new(array)? })
+    }
+
+    fn child(array: &'a dyn Array) -> Result<Self> {
+        Self::new(array, types::of(array.data_type())?.oid)
+    }
+
+    fn is_null(&self, row: usize) -> bool {
+        match &self.values {
+            Values::Null => true,
+            Values::Dictionary(keys, values) => {
+                self.nulls.is_some_and(|nulls| nulls.is_null(row)) || values.is_null(keys[row])
+            }
+            _ => self.nulls.is_some_and(|nulls| nulls.is_null(row)),
+        }
+    }
+
+    /// A length and the value of `row` as text.
+    pub(super) fn put_text(&self, row: usize, zone: Tz, out: &mut Vec<u8>) -> Result<()> {
+        if self.is_null(row) {
+            push_null(out);
+            return Ok(());
+        }
+        let start = begin_value(out);
+        self.push_text(row, zone, out);
+        end_value(out, start)
+    }
+
+    /// A length and the value of `row` in binary.
+    pub(super) fn put_binary(&self, row: usize, zone: Tz, out: &mut Vec<u8>) -> Result<()> {
+        if self.is_null(row) {
+            push_null(out);
+            return Ok(());
+        }
+        let start = begin_value(out);
+        self.push_binary(row, zone, out)?;
+        end_value(out, start)
+    }
+
+    /// The text of `row`, or `None` for NULL.
+    pub(super) fn text(&self, row: usize, zone: Tz) -> Option<Vec<u8>> {
+        (!self.is_null(row)).then(|| {
+            let mut out = vec![];
+            self.push_text(row, zone, &mut out);
+            out
+        })
+    }
+
+    fn push_text(&self, row: usize, zone: Tz, out: &mut Vec<u8>) {
+        match &self.values {
+            Values::Null => {}
+            Values::Bool(array) => out.push(if array.value(row) { b't' } else { b'f' }),
+            Values::I8(values) => text::push_integer(out, values[row]),
+            Values::I16(values) => text::push_integer(out, values[row]),
+            Values::I32(values) => text::push_integer(out, values[row]),
+            Values::I64(values) => text::push_integer(out, values[row]),
+            Values::U8(values) => text::push_integer(out, values[row]),
+            Values::U16(values) => text::push_integer(out, values[row]),
+            Values::U32(values) => text::push_integer(out, values[row]),
+            Values::U64(values) => text::push_integer(out, values[row]),
+            Values::F16(array) => text::push_f32(out, array.value(row).to_f32()),
+            Values::F32(values) => text::push_f32(out, values[row]),
+            Values::F64(values) => text::push_f64(out, values[row]),
+            Values::Date32(values) => push_day(out, i64::from(values[row])),
+            Values::Date64(values) => push_day(out, values[row].div_euclid(86_400_000)),
+            Values::Time32(values, second) => {
+                calendar::push_time(out, i64::from(values[row]), *second);
+            }
+            Values::Time64(values, second) => calendar::push_time(out, values[row], *second),
+            Values::Timestamp(values, second) => {
+                calendar::push_timestamp(out, values[row], *second, None);
+            }
+            Values::TimestampTz(values, second) => {
+                let offset = offset(zone, values[row], *second);
+                calendar::push_timestamp(out, values[row], *second, Some(offset));
+            }
+            Values::Duration(..)
+            | Values::Months(_)
+            | Values::DayTime(_)
+            | Values::MonthDayNano(_) => {
+                let (months, days, ticks, second) = self.interval(row);
+                calendar::push_interval(out, months, days, ticks, second);
+            }
+            Values::List(spans, element, _) => {
+                push_joined(out, spans.at(row), element, zone);
+            }
+            Values::Struct(fields) => push_record(out, row, fields, zone),
+            Values::Dictionary(keys, values) => values.push_text(keys[row], zone, out),
+            _ => match self.decimal(row) {
+                Some((digits, scale)) => text::push_decimal(out, &digits, scale),
+                None => match self.is_bytes() {
+                    true => text::push_bytea(out, self.raw(row)),
+                    false => out.extend_from_slice(self.raw(row)),
+                },
+            },
+        }
+    }
+
+    fn push_binary(&self, row: usize, zone: Tz, out: &mut Vec<u8>) -> Result<()> {
+        match &self.values {
+            Values::Null => {}
+            Values::Bool(array) => out.push(u8::from(array.value(row))),
+            Values::I8(values) => put(out, i16::from(values[row]).to_be_bytes()),
+            Values::U8(values) => put(out, i16::from(values[row]).to_be_bytes()),
+            Values::I16(values) => put(out, values[row].to_be_bytes()),
+            Values::U16(values) => put(out, i32::from(values[row]).to_be_bytes()),
+            Values::I32(values) => put(out, values[row].to_be_bytes()),
+            // An object identifier is a u32, and so is its binary form.
+            Values::U32(values) if self.oid == types::OID => put(out, values[row].to_be_bytes()),
+            Values::U32(values) => put(out, i64::from(values[row]).to_be_bytes()),
+            Values::I64(values) => put(out, values[row].to_be_bytes()),
+            Values::F16(array) => put(out, array.value(row).to_f32().to_be_bytes()),
+            Values::F32(values) => put(out, values[row].to_be_bytes()),
+            Values::F64(values) => put(out, values[row].to_be_bytes()),
+            Values::Date32(values) => {
+                put(out, binary::date(i64::from(values[row]))?.to_be_bytes());
+            }
+            Values::Date64(values) => {
+                put(out, binary::date(values[row].div_euclid(86_400_000))?.to_be_bytes());
+            }
+            Values::Time32(values, second) => {
+                put(out, binary::micros(i64::from(values[row]), *second)?.to_be_bytes());
+            }
+            Values::Time64(values, second) => {
+                put(out, binary::micros(values[row], *second)?.to_be_bytes());
+            }
+            Values::Timestamp(values, second) | Values::TimestampTz(values, second) => {
+                put(out, binary::timestamp(values[row], *second)?.to_be_bytes());
+            }
+            Values::Duration(..)
+            | Values::Months(_)
+            | Values::DayTime(_)
+            | Values::MonthDayNano(_) => {
+                let (months, days, ticks, second) = self.interval(row);
+                put(out, binary::micros(ticks, second)?.to_be_bytes());
+                put(out, days.to_be_bytes());
+                put(out, months.to_be_bytes());
+            }
+            Values::List(spans, element, is_array) if *is_array => {
+                push_array(out, spans.at(row), element, zone)?;
+            }
+            // Announced as text, so its binary form is the text.
+            Values::List(..) => self.push_text(row, zone, out),
+            Values::Struct(fields) => {
+                put(out, (fields.len() as i32).to_be_bytes());
+                for field in fields {
+                    put(out, field.oid.to_be_bytes());
+                    field.put_binary(row, zone, out)?;
+                }
+            }
+            Values::Dictionary(keys, values) => values.push_binary(keys[row], zone, out)?,
+            _ => match self.decimal(row) {
+                Some((digits, scale)) => binary::push_numeric(out, &digits, scale),
+                None => out.extend_from_slice(self.raw(row)),
+            },
+        }
+        Ok(())
+    }
+
+    /// Digits and scale of a decimal, `None` for other types.
+    fn decimal(&self, row: usize) -> Option<(Digits, i8)> {
+        Some(match &self.values {
+            Values::U64(values) => (Digits::of_i128(i128::from(values[row])), 0),
+            Values::Decimal32(values, scale) => (Digits::of_i128(i128::from(values[row])), *scale),
+            Values::Decimal64(values, scale) => (Digits::of_i128(i128::from(values[row])), *scale),
+            Values::Decimal128(values, scale) => (Digits::of_i128(values[row]), *scale),
+            Values::Decimal256(values, scale) => (Digits::of_i256(values[row]), *scale),
+            _ => return None,
+        })
+    }
+
+    /// Months, days and ticks of an interval, and how many ticks a second has.
+    fn interval(&self, row: usize) -> (i32, i32, i64, i64) {
+        match &self.values {
+            Values::Duration(values, second) => (0, 0, values[row], *second),
+            Values::Months(values) => (values[row], 0, 0, 1),
+            Values::DayTime(values) => {
+                (0, values[row].days, i64::from(values[row].milliseconds), 1_000)
+            }
+            Values::MonthDayNano(values) => {
+                let value = values[row];
+                (value.months, value.days, value.nanoseconds, 1_000_000_000)
+            }
+            _ => (0, 0, 0, 1),
+        }
+    }
+
+    /// The bytes of a text or binary value.
+    fn raw(&self, row: usize) -> &[u8] {
+        match &self.values {
+            Values::Text(array) => array.value(row).as_bytes(),
+            Values::LargeText(array) => array.value(row).as_bytes(),
+            Values::TextView(array) => array.value(row).as_bytes(),
+            Values::Bytes(array) => array.value(row),
+            Values::LargeBytes(array) => array.value(row),
+            Values::BytesView(array) => array.value(row),
+            Values::FixedBytes(array) => array.value(row),
+            _ => &[],
+        }
+    }
+
+    fn is_bytes(&self) -> bool {
+        matches!(
+            self.values,
+            Values::Bytes(_) | Values::LargeBytes(_) | Values::BytesView(_) | Values::FixedBytes(_)
+        )
+    }
+}
+
+impl<'a> Values<'a> {
+    fn new(array: &'a dyn Array) -> Result<Self> {
+        use DataType as D;
+        use TimeUnit as U;
+        Ok(match array.data_type() {
+            D::Null => Self::Null,
+            D::Boolean => Self::Bool(array.as_boolean()),
+            D::Int8 => Self::I8(native::<Int8Type>(array)),
+            D::Int16 => Self::I16(native::<Int16Type>(array)),
+            D::Int32 => Self::I32(native::<Int32Type>(array)),
+            D::Int64 => Self::I64(native::<Int64Type>(array)),
+            D::UInt8 => Self::U8(native::<UInt8Type>(array)),
+            D::UInt16 => Self::U16(native::<UInt16Type>(array)),
+            D::UInt32 => Self::U32(native::<UInt32Type>(array)),
+            D::UInt64 => Self::U64(native::<UInt64Type>(array)),
+            D::Float16 => Self::F16(array.as_primitive()),
+            D::Float32 => Self::F32(native::<Float32Type>(array)),
+            D::Float64 => Self::F64(native::<Float64Type>(array)),
+            D::Decimal32(_, s) => Self::Decimal32(native::<Decimal32Type>(array), *s),
+            D::Decimal64(_, s) => Self::Decimal64(native::<Decimal64Type>(array), *s),
+            D::Decimal128(_, s) => Self::Decimal128(native::<Decimal128Type>(array), *s),
+            D::Decimal256(_, s) => Self::Decimal256(native::<Decimal256Type>(array), *s),
+            D::Utf8 => Self::Text(array.as_string()),
+            D::LargeUtf8 => Self::LargeText(array.as_string()),
+            D::Utf8View => Self::TextView(array.as_string_view()),
+            D::Binary => Self::Bytes(array.as_binary()),
+            D::LargeBinary => Self::LargeBytes(array.as_binary()),
+            D::BinaryView => Self::BytesView(array.as_binary_view()),
+            D::FixedSizeBinary(_) => Self::FixedBytes(array.as_fixed_size_binary()),
+            D::Date32 => Self::Date32(native::<Date32Type>(array)),
+            D::Date64 => Self::Date64(native::<Date64Type>(array)),
+            D::Time32(U::Second) => Self::Time32(native::<Time32SecondType>(array), 1),
+            D::Time32(_) => Self::Time32(native::<Time32MillisecondType>(array), 1_000),
+            D::Time64(U::Microsecond) => {
+                Self::Time64(native::<Time64MicrosecondType>(array), 1_000_000)
+            }
+            D::Time64(_) => Self::Time64(native::<Time64NanosecondType>(array), 1_000_000_000),
+            D::Timestamp(unit, None) => Self::Timestamp(timestamps(array, *unit), second(*unit)),
+            D::Timestamp(unit, Some(_)) => {
+                Self::TimestampTz(timestamps(array, *unit), second(*unit))
+            }
+            D::Duration(unit) => Self::Duration(durations(array, *unit), second(*unit)),
+            D::Interval(IntervalUnit::YearMonth) => {
+                Self::Months(native::<IntervalYearMonthType>(array))
+            }
+            D::Interval(IntervalUnit::DayTime) => {
+                Self::DayTime(native::<IntervalDayTimeType>(array))
+            }
+            D::Interval(IntervalUnit::MonthDayNano) => {
+                Self::MonthDayNano(native::<IntervalMonthDayNanoType>(array))
+            }
+            _ => Self::nested(array)?,
+        })
+    }
+
+    fn nested(array: &'a dyn Array) -> Result<Self> {
+        use DataType as D;
+        let is_array = types::of(array.data_type())?.oid != types::TEXT;
+        let list = |spans, values: &'a ArrayRef| -> Result<Self> {
+            Ok(Self::List(spans, Box::new(Column::child(values)?), is_array))
+        };
+        match array.data_type() {
+            D::List(_) => {
+                let array = array.as_list::<i32>();
+                list(Spans::Small(array.value_offsets()), array.values())
+            }
+            D::LargeList(_) => {
+                let array = array.as_list::<i64>();
+                list(Spans::Large(array.value_offsets()), array.values())
+            }
+            D::FixedSizeList(_, size) => {
+                let array = array.as_fixed_size_list();
+                list(Spans::Fixed(usize::try_from(*size).unwrap_or(0)), array.values())
+            }
+            D::ListView(_) => {
+                let array = array.as_list_view::<i32>();
+                list(Spans::SmallView(array.offsets(), array.sizes()), array.values())
+            }
+            D::LargeListView(_) => {
+                let array = array.as_list_view::<i64>();
+                list(Spans::LargeView(array.offsets(), array.sizes()), array.values())
+            }
+            D::Map(..) => {
+                let array = array.as_map();
+                let entries = Column::child(array.entries())?;
+                Ok(Self::List(Spans::Small(array.value_offsets()), Box::new(entries), is_array))
+            }
+            D::Struct(_) => {
+                let fields = array.as_struct().columns().iter();
+                Ok(Self::Struct(fields.map(|f| Column::child(f)).collect::<Result<_>>()?))
+            }
+            D::Dictionary(..) => {
+                let array = array.as_any_dictionary();
+                let values = Column::child(array.values())?;
+                // A NULL key has no place among the values; it is never looked up.
+                let keys = match array.values().is_empty() {
+                    true => vec![0; array.len()],
+                    false => array.normalized_keys(),
+                };
+                Ok(Self::Dictionary(keys, Box::new(values)))
+            }
+            other => {
+                Err(Error::statement("0A000", format!("results of type {other} cannot be sent")))
+            }
+        }
+    }
+}
+
+fn timestamps(array: &dyn Array, unit: TimeUnit) -> &[i64] {
+    match unit {
+        TimeUnit::Second => native::<TimestampSecondType>(array),
+        TimeUnit::Millisecond => native::<TimestampMillisecondType>(array),
+        TimeUnit::Microsecond => native::<TimestampMicrosecondType>(array),
+        TimeUnit::Nanosecond => native::<TimestampNanosecondType>(array),
+    }
+}
+
+fn durations(array: &dyn Array, unit: TimeUnit) -> &[i64] {
+    match unit {
+        TimeUnit::Second => native::<DurationSecondType>(array),
+        TimeUnit::Millisecond => native::<DurationMillisecondType>(array),
+        TimeUnit::Microsecond => native::<DurationMicrosecondType>(array),
+        TimeUnit::Nanosecond => native::<DurationNanosecondType>(array),
+    }
+}
+
+fn put<const N: usize>(out: &mut Vec<u8>, bytes: [u8; N]) {
+    out.extend_from_slice(&bytes);
+}
+
+fn push_day(out: &mut Vec<u8>, days: i64) {
+    let is_before_christ = calendar::push_date(out, days);
+    calendar::push_era(out, is_before_christ);
+}
+
+/// Seconds that `zone` is ahead of UTC at an instant; 0 where the calendar ends.
+fn offset(zone: Tz, ticks: i64, second: i64) -> i32 {
+    if zone == Tz::UTC {
+        return 0;
+    }
+    let instant = chrono::DateTime::from_timestamp(ticks.div_euclid(second), 0);
+    instant.map_or(0, |at| zone.offset_from_utc_datetime(&at.naive_utc()).fix().local_minus_utc())
+}
+
+/// `{1,NULL,"b c"}`.
+fn push_joined(out: &mut Vec<u8>, span: Range<usize>, element: &Column<'_>, zone: Tz) {
+    out.push(b'{');
+    let first = span.start;
+    for row in span {
+        if row > first {
+            out.push(b',');
+        }
+        if element.is_null(row) {
+            out.extend_from_slice(b"NULL");
+            continue;
+        }
+        let start = out.len();
+        element.push_text(row, zone, out);
+        // A list in a list is not an element to quote: its braces belong to the outer one.
+        if !matches!(element.values, Values::List(..)) {
+            text::quote_element(out, start);
+        }
+    }
+    out.push(b'}');
+}
+
+/// `(1,,"b c")`; NULL is nothing at all.
+fn push_record(out: &mut Vec<u8>, row: usize, fields: &[Column<'_>], zone: Tz) {
+    out.push(b'(');
+    for (at, field) in fields.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        if !field.is_null(row) {
+            let start = out.len();
+            field.push_text(row, zone, out);
+            text::quote_field(out, start);
+        }
+    }
+    out.push(b')');
+}
+
+/// Dimensions (none or one), whether there are NULLs, element type, then the elements.
+fn push_array(out: &mut Vec<u8>, span: Range<usize>, element: &Column<'_>, zone: Tz) -> Result<()> {
+    let has_nulls = span.clone().any(|row| element.is_null(row));
+    put(out, i32::from(!span.is_empty()).to_be_bytes());
+    put(out, i32::from(has_nulls).to_be_bytes());
+    put(out, element.oid.to_be_bytes());
+    if !span.is_empty() {
+        put(out, (span.len() as i32).to_be_bytes());
+        put(out, 1_i32.to_be_bytes());
+    }
+    span.into_iter().try_for_each(|row| element.put_binary(row, zone, out))
+}

@@ -1,0 +1,283 @@
+//! Numbers, bytes and quoting in Postgres' text form.
+
+use datafusion::arrow::datatypes::i256;
+
+/// `value` with zeros in front, `width` digits or more.
+pub(super) fn push_padded(out: &mut Vec<u8>, value: u64, width: usize) {
+    let mut digits = itoa::Buffer::new();
+    let digits = digits.format(value).as_bytes();
+    for _ in digits.len()..width {
+        out.push(b'0');
+    }
+    out.extend_from_slice(digits);
+}
+
+/// Any integer.
+pub(super) fn push_integer(out: &mut Vec<u8>, value: impl itoa::Integer) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+/// The shortest digits that read back; with an exponent below 1e-4 and from 1e15 on.
+pub(super) fn push_f64(out: &mut Vec<u8>, value: f64) {
+    if push_special(out, value) {
+        return;
+    }
+    push_shortest(out, ryu::Buffer::new().format_finite(value), value.abs() < 1e15);
+}
+
+/// As [`push_f64`], but a `float4` has its exponent from 1e6 on, as in Postgres.
+pub(super) fn push_f32(out: &mut Vec<u8>, value: f32) {
+    if push_special(out, f64::from(value)) {
+        return;
+    }
+    push_shortest(out, ryu::Buffer::new().format_finite(value), value.abs() < 1e6);
+}
+
+/// Zeros and what is not finite.
+fn push_special(out: &mut Vec<u8>, value: f64) -> bool {
+    let text: &[u8] = if value.is_nan() {
+        b"NaN"
+    } else if value == f64::INFINITY {
+        b"Infinity"
+    } else if value == f64::NEG_INFINITY {
+        b"-Infinity"
+    } else if value == 0.0 {
+        if value.is_sign_negative() { b"-0" } else { b"0" }
+    } else {
+        return false;
+    };
+    out.extend_from_slice(text);
+    true
+}
+
+/// `shortest` as ryu writes it (`12.5`, `1e20`, `0.00001`) in the form Postgres chooses.
+fn push_shortest(out: &mut Vec<u8>, shortest: &str, is_below_exponents: bool) {
+    let (sign, unsigned) = match shortest.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", shortest),
+    };
+    out.extend_from_slice(sign.as_bytes());
+    let has_exponent = unsigned.contains('e');
+    if is_below_exponents && !has_exponent && !unsigned.starts_with("0.0000") {
+        let plain = unsigned.strip_suffix(".0").unwrap_or(unsigned);
+        return out.extend_from_slice(plain.as_bytes());
+    }
+    let (mantissa, exponent) = unsigned.split_once('e').unwrap_or((unsigned, "0"));
+    let (whole, part) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits: Vec<u8> = whole.bytes().chain(part.bytes()).collect();
+    let leading = digits.iter().take_while(|digit| **digit == b'0').count();
+    let mut digits = &digits[leading..];
+    while let [rest @ .., b'0'] = digits {
+        digits = rest;
+    }
+    let written: i32 = exponent.parse().unwrap_or(0);
+    let exponent = written + whole.len() as i32 - 1 - leading as i32;
+    if let [first, rest @ ..] = digits {
+        out.push(*first);
+        if !rest.is_empty() {
+            out.push(b'.');
+            out.extend_from_slice(rest);
+        }
+    }
+    out.extend_from_slice(if exponent < 0 { b"e-" } else { b"e+" });
+    push_padded(out, u64::from(exponent.unsigned_abs()), 2);
+}
+
+/// The digits of a decimal without its sign and point.
+pub(super) struct Digits {
+    /// Whether it is below zero.
+    pub(super) is_negative: bool,
+    ascii: [u8; 80],
+    length: usize,
+}
+
+impl Digits {
+    /// Those of `value`.
+    pub(super) fn of_i128(value: i128) -> Self {
+        let mut buffer = itoa::Buffer::new();
+        // Eight bytes suffice for nearly all money, and print several times faster than sixteen.
+        let digits = match u64::try_from(value.unsigned_abs()) {
+            Ok(small) => buffer.format(small),
+            Err(_) => buffer.format(value.unsigned_abs()),
+        };
+        Self::new(value < 0, digits)
+    }
+
+    /// Those of `value`.
+    pub(super) fn of_i256(value: i256) -> Self {
+        let text = value.to_string();
+        Self::new(text.starts_with('-'), text.trim_start_matches('-'))
+    }
+
+    fn new(is_negative: bool, digits: &str) -> Self {
+        let mut ascii = [b'0'; 80];
+        ascii[..digits.len()].copy_from_slice(digits.as_bytes());
+        Self { is_negative, ascii, length: digits.len() }
+    }
+
+    /// Most significant first.
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.ascii[..self.length]
+    }
+
+    /// Whether it is 0.
+    pub(super) fn is_zero(&self) -> bool {
+        self.as_bytes() == b"0"
+    }
+}
+
+/// A decimal with all `scale` places; a negative scale appends zeros.
+pub(super) fn push_decimal(out: &mut Vec<u8>, digits: &Digits, scale: i8) {
+    if digits.is_negative {
+        out.push(b'-');
+    }
+    let all = digits.as_bytes();
+    let Ok(places) = usize::try_from(scale) else {
+        out.extend_from_slice(all);
+        let zeros = if digits.is_zero() { 0 } else { usize::from(scale.unsigned_abs()) };
+        return out.resize(out.len() + zeros, b'0');
+    };
+    if places == 0 {
+        return out.extend_from_slice(all);
+    }
+    let (whole, part) = all.split_at(all.len().saturating_sub(places));
+    if whole.is_empty() {
+        out.push(b'0');
+    }
+    out.extend_from_slice(whole);
+    out.push(b'.');
+    out.resize(out.len() + places - part.len(), b'0');
+    out.extend_from_slice(part);
+}
+
+/// `\x` and two digits a byte.
+pub(super) fn push_bytea(out: &mut Vec<u8>, bytes: &[u8]) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    out.extend_from_slice(b"\\x");
+    out.reserve(bytes.len() * 2);
+    for byte in bytes {
+        out.push(HEX[usize::from(byte >> 4)]);
+        out.push(HEX[usize::from(byte & 15)]);
+    }
+}
+
+/// Quotes the element that begins at `start` if an array could not be read back without.
+pub(super) fn quote_element(out: &mut Vec<u8>, start: usize) {
+    let text = &out[start..];
+    let is_plain = !text.is_empty()
+        && !text.eq_ignore_ascii_case(b"null")
+        && !text.iter().any(|b| matches!(b, b'{' | b'}' | b',' | b'"' | b'\\') || is_space(*b));
+    if is_plain {
+        return;
+    }
+    let text = out.split_off(start);
+    out.push(b'"');
+    for byte in text {
+        if matches!(byte, b'"' | b'\\') {
+            out.push(b'\\');
+        }
+        out.push(byte);
+    }
+    out.push(b'"');
+}
+
+/// Quotes the field that begins at `start` if a record could not be read back without.
+pub(super) fn quote_field(out: &mut Vec<u8>, start: usize) {
+    let text = &out[start..];
+    let is_plain = !text.is_empty()
+        && !text.iter().any(|b| matches!(b, b'(' | b')' | b',' | b'"' | b'\\') || is_space(*b));
+    if is_plain {
+        return;
+    }
+    let text = out.split_off(start);
+    out.push(b'"');
+    for byte in text {
+        if matches!(byte, b'"' | b'\\') {
+            out.push(byte);
+        }
+        out.push(byte);
+    }
+    out.push(b'"');
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = vec![];
+        write(&mut out);
+        String::from_utf8(out).expect("ASCII")
+    }
+
+    #[test]
+    fn floats_print_as_postgres_prints_them() {
+        for (value, expected) in [
+            (1.0, "1"),
+            (0.1, "0.1"),
+            (-12.5, "-12.5"),
+            (1e14, "100000000000000"),
+            (123_456_789_012_345.0, "123456789012345"),
+            (1e15, "1e+15"),
+            (1.5e20, "1.5e+20"),
+            (1e100, "1e+100"),
+            (0.0001, "0.0001"),
+            (0.00001, "1e-05"),
+            (1.25e-7, "1.25e-07"),
+            (f64::MIN_POSITIVE, "2.2250738585072014e-308"),
+            (f64::NAN, "NaN"),
+            (f64::NEG_INFINITY, "-Infinity"),
+            (-0.0, "-0"),
+        ] {
+            assert_eq!(text(|o| push_f64(o, value)), expected);
+        }
+        assert_eq!(text(|o| push_f32(o, 123_456.0)), "123456");
+        assert_eq!(text(|o| push_f32(o, 1_234_567.5)), "1.2345675e+06");
+        assert_eq!(text(|o| push_f32(o, 0.1)), "0.1");
+    }
+
+    #[test]
+    fn decimals_keep_their_scale() {
+        let of = |value, scale| text(|o| push_decimal(o, &Digits::of_i128(value), scale));
+        assert_eq!(of(5, 2), "0.05");
+        assert_eq!(of(-12_345, 2), "-123.45");
+        assert_eq!(of(0, 2), "0.00");
+        assert_eq!(of(7, 0), "7");
+        assert_eq!(of(12, -3), "12000");
+        assert_eq!(of(0, -3), "0");
+        let widest = i128::MIN;
+        assert_eq!(of(widest, 38), "-1.70141183460469231731687303715884105728");
+        assert_eq!(
+            text(|o| push_decimal(o, &Digits::of_i256(i256::MIN), 76)).len(),
+            "-5.".len() + 76
+        );
+    }
+
+    #[test]
+    fn quoting_follows_arrays_and_records() {
+        let element = |value: &str| {
+            text(|o| {
+                o.extend_from_slice(value.as_bytes());
+                quote_element(o, 0);
+            })
+        };
+        assert_eq!(element("a"), "a");
+        assert_eq!(element("b c"), "\"b c\"");
+        assert_eq!(element("Null"), "\"Null\"");
+        assert_eq!(element(""), "\"\"");
+        assert_eq!(element("a\"\\"), "\"a\\\"\\\\\"");
+        let field = |value: &str| {
+            text(|o| {
+                o.extend_from_slice(value.as_bytes());
+                quote_field(o, 0);
+            })
+        };
+        assert_eq!(field("null"), "null");
+        assert_eq!(field("a\"b\\"), "\"a\"\"b\\\\\"");
+        assert_eq!(field("(a)"), "\"(a)\"");
+    }
+}

@@ -1,0 +1,167 @@
+//! An error as a client is told it: severity, SQLSTATE, one lower-case sentence, a hint.
+//!
+//! What the operating system or the object store says (paths, hosts) stays in the log.
+
+use crate::error::Error;
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Severity {
+    /// Worth knowing.
+    Warning,
+    /// The statement failed.
+    Error,
+    /// The connection ends.
+    Fatal,
+}
+
+impl Severity {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Warning => "WARNING",
+            Self::Error => "ERROR",
+            Self::Fatal => "FATAL",
+        }
+    }
+}
+
+/// An error or notice, ready to be sent.
+#[derive(Debug, Clone)]
+pub(super) struct Fault {
+    pub(super) severity: Severity,
+    pub(super) sqlstate: String,
+    pub(super) message: String,
+    pub(super) hint: Option<String>,
+}
+
+impl Fault {
+    /// An error of one statement.
+    pub(super) fn error(sqlstate: &str, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            sqlstate: sqlstate.into(),
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// An error that ends the connection.
+    pub(super) fn fatal(sqlstate: &str, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Fatal, ..Self::error(sqlstate, message) }
+    }
+
+    /// A warning.
+    pub(super) fn warning(sqlstate: &str, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(sqlstate, message) }
+    }
+
+    /// The same, ending the connection.
+    pub(super) fn into_fatal(self) -> Self {
+        Self { severity: Severity::Fatal, ..self }
+    }
+
+    /// The same, with what to do about it.
+    pub(super) fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&Error> for Fault {
+    fn from(error: &Error) -> Self {
+        let sqlstate = error.sqlstate();
+        let message = match sqlstate {
+            "58030" => {
+                tracing::error!(error = error.chain(), "storage failed");
+                "the tables' storage could not be read".to_owned()
+            }
+            "XX000" => {
+                tracing::error!(error = error.chain(), "internal error");
+                primary(&error.to_string())
+            }
+            _ => primary(&error.to_string()),
+        };
+        Self { hint: error.hint(), ..Self::error(sqlstate, message) }
+    }
+}
+
+/// What the engine puts before, and around, what it has to say.
+const PREFIXES: &[&str] = &[
+    "Error during planning: ",
+    "Execution error: ",
+    "Schema error: ",
+    "SQL error: ",
+    "External error: ",
+    "Arrow error: ",
+    "Optimizer rule ",
+    "Resources exhausted: ",
+    "This feature is not implemented: ",
+    "Invalid or Unsupported Configuration: ",
+    "Object Store error: ",
+    "Cast error: ",
+    "Parser error: ",
+    "Compute error: ",
+    "Invalid argument error: ",
+    "Divide by zero error",
+    "Arithmetic overflow: ",
+    "Internal error: ",
+];
+
+/// The first paragraph of `text`, without the engine's prefixes, in lower case, without a full stop.
+fn primary(text: &str) -> String {
+    let mut rest = text.trim();
+    while let Some(shorter) = PREFIXES.iter().find_map(|prefix| rest.strip_prefix(prefix)) {
+        if shorter.is_empty() {
+            return "division by zero".into();
+        }
+        rest = shorter.trim_start();
+    }
+    let end = ["\n\n", "\nbacktrace", ".\nThis issue was likely", "\nDiagnostic"]
+        .iter()
+        .filter_map(|mark| rest.find(mark))
+        .min()
+        .unwrap_or(rest.len());
+    let rest = rest[..end].trim_end_matches(['.', '\n', ' ']);
+    let mut characters = rest.chars();
+    match (characters.next(), characters.clone().next()) {
+        // An acronym or an identifier keeps its capitals.
+        (Some(first), Some(second)) if first.is_uppercase() && second.is_lowercase() => {
+            first.to_lowercase().chain(characters).collect()
+        }
+        _ => rest.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::error::DataFusionError;
+
+    use super::*;
+
+    #[test]
+    fn messages_are_short_and_lower_case() {
+        let planning =
+            DataFusionError::Plan("Invalid function 'foo'.\nDid you mean 'floor'?".into());
+        let fault = Fault::from(Error::from(planning));
+        assert_eq!(fault.sqlstate, "42883");
+        assert_eq!(fault.message, "invalid function 'foo'.\nDid you mean 'floor'?");
+        let zero = datafusion::arrow::error::ArrowError::DivideByZero;
+        let fault = Fault::from(Error::from(zero));
+        assert_eq!(
+            (fault.sqlstate.as_str(), fault.message.as_str()),
+            ("22012", "division by zero")
+        );
+        assert_eq!(primary("SQL error: CTE is unknown."), "CTE is unknown");
+    }
+
+    #[test]
+    fn storage_errors_name_no_paths() {
+        let error = Error::file("read", "/srv/lake/secret", std::io::Error::other("denied"));
+        assert!(!Fault::from(error).message.contains("secret"));
+    }
+}

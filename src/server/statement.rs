@@ -1,0 +1,231 @@
+//! What a statement asks for: a query, or one of the commands that a session answers itself.
+
+use datafusion::sql::sqlparser::ast::{
+    CloseCursor, ContextModifier, DiscardObject, Expr, Ident, ObjectName, Reset, Set, Statement,
+    Value,
+};
+
+/// A statement, sorted by who answers it.
+#[derive(Debug, Clone)]
+pub(super) enum Command {
+    /// The engine; it refuses what does not only read.
+    Query(Box<Statement>),
+    /// `SET name = value`; `None` is DEFAULT.
+    Set { name: String, value: Option<String>, is_local: bool },
+    /// A setting that has the one value it can have.
+    Accept(&'static str),
+    /// `SHOW name`.
+    Show(String),
+    /// `SHOW ALL`.
+    ShowAll,
+    /// `RESET name`, or all settings.
+    Reset(Option<String>),
+    /// `DISCARD ALL`, or one kind of thing of which a session keeps none.
+    Discard { is_all: bool },
+    /// `BEGIN`.
+    Begin,
+    /// `COMMIT`; with CHAIN the next transaction begins at once.
+    Commit { is_chained: bool },
+    /// `ROLLBACK`.
+    Rollback { is_chained: bool },
+    /// `SAVEPOINT`.
+    Savepoint(String),
+    /// `RELEASE SAVEPOINT`.
+    Release(String),
+    /// `ROLLBACK TO SAVEPOINT`.
+    RollbackTo(String),
+    /// `PREPARE`.
+    Prepare { name: String, types: Vec<String>, statement: Box<Statement> },
+    /// `EXECUTE`.
+    Execute { name: String, parameters: Vec<Expr> },
+    /// `DEALLOCATE name`, or all.
+    Deallocate(Option<String>),
+    /// `CLOSE name`, or all.
+    Close(Option<String>),
+    /// A statement that is known and does nothing here.
+    Refused { sqlstate: &'static str, message: String },
+}
+
+impl Command {
+    /// Sorts `statement`.
+    pub(super) fn of(statement: Statement) -> Self {
+        match statement {
+            Statement::Set(set) => of_set(set),
+            Statement::ShowVariable { variable } => of_show(&variable),
+            Statement::Reset(reset) => Self::Reset(match reset.reset {
+                Reset::ALL => None,
+                Reset::ConfigurationParameter(name) => Some(plain(&name)),
+            }),
+            Statement::Discard { object_type } => {
+                Self::Discard { is_all: matches!(object_type, DiscardObject::ALL) }
+            }
+            // READ WRITE is what drivers send by habit; a write is refused where it is tried.
+            Statement::StartTransaction { .. } => Self::Begin,
+            Statement::Commit { chain, .. } => Self::Commit { is_chained: chain },
+            Statement::Rollback { chain, savepoint: None } => Self::Rollback { is_chained: chain },
+            Statement::Rollback { savepoint: Some(name), .. } => Self::RollbackTo(folded(&name)),
+            Statement::Savepoint { name } => Self::Savepoint(folded(&name)),
+            Statement::ReleaseSavepoint { name } => Self::Release(folded(&name)),
+            Statement::Prepare { name, data_types, statement } => Self::Prepare {
+                name: folded(&name),
+                types: data_types.iter().map(ToString::to_string).collect(),
+                statement,
+            },
+            Statement::Execute { name: Some(name), parameters, .. } => {
+                Self::Execute { name: plain(&name), parameters }
+            }
+            Statement::Deallocate { name, .. } => Self::Deallocate(all_or(&name)),
+            Statement::Close { cursor } => Self::Close(match cursor {
+                CloseCursor::All => None,
+                CloseCursor::Specific { name } => Some(folded(&name)),
+            }),
+            Statement::UNLISTEN { .. } => Self::Accept("UNLISTEN"),
+            query => Self::Query(Box::new(query)),
+        }
+    }
+
+    /// Whether a failed transaction still takes it.
+    pub(super) fn ends_transaction(&self) -> bool {
+        matches!(self, Self::Commit { .. } | Self::Rollback { .. } | Self::RollbackTo(_))
+    }
+}
+
+fn of_set(set: Set) -> Command {
+    match set {
+        Set::SingleAssignment { scope, variable, values, .. } => Command::Set {
+            name: plain(&variable),
+            value: value_text(&values),
+            is_local: matches!(scope, Some(ContextModifier::Local)),
+        },
+        Set::SetTimeZone { local, value } => Command::Set {
+            name: "TimeZone".into(),
+            value: value_text(&[value]).filter(|text| !text.eq_ignore_ascii_case("local")),
+            is_local: local,
+        },
+        Set::SetNames { charset_name, .. } => Command::Set {
+            name: "client_encoding".into(),
+            value: Some(charset_name.value),
+            is_local: false,
+        },
+        Set::SetNamesDefault {} => {
+            Command::Set { name: "client_encoding".into(), value: None, is_local: false }
+        }
+        Set::SetTransaction { .. } => Command::Accept("SET"),
+        Set::SetRole { role_name: None, .. } => Command::Accept("SET"),
+        other => Command::Refused {
+            sqlstate: "42501",
+            message: format!("permission denied: {other} is not allowed here"),
+        },
+    }
+}
+
+/// `SHOW TRANSACTION ISOLATION LEVEL`, `SHOW TIME ZONE`, `SHOW ALL`, `SHOW name`.
+fn of_show(words: &[Ident]) -> Command {
+    let name = words.iter().map(|word| word.value.as_str()).collect::<Vec<_>>().join(" ");
+    match name.to_ascii_lowercase().as_str() {
+        "all" => Command::ShowAll,
+        "transaction isolation level" => Command::Show("transaction_isolation".into()),
+        "time zone" => Command::Show("TimeZone".into()),
+        "session authorization" => Command::Show("session_authorization".into()),
+        _ => Command::Show(name.replace(' ', ".")),
+    }
+}
+
+/// Names of more than one part are joined with full stops, as settings are written.
+fn plain(name: &ObjectName) -> String {
+    let parts = name.0.iter().map(|part| match part.as_ident() {
+        Some(ident) => folded(ident),
+        None => part.to_string(),
+    });
+    parts.collect::<Vec<_>>().join(".")
+}
+
+/// In lower case, unless quoted.
+fn folded(name: &Ident) -> String {
+    match name.quote_style {
+        Some(_) => name.value.clone(),
+        None => name.value.to_lowercase(),
+    }
+}
+
+fn all_or(name: &Ident) -> Option<String> {
+    let is_all = name.quote_style.is_none() && name.value.eq_ignore_ascii_case("all");
+    (!is_all).then(|| folded(name))
+}
+
+/// The values of a SET as one text; `None` for DEFAULT.
+fn value_text(values: &[Expr]) -> Option<String> {
+    let texts: Vec<String> = values.iter().map(one_value).collect();
+    match texts.as_slice() {
+        [only] if only.eq_ignore_ascii_case("default") => None,
+        _ => Some(texts.join(", ")),
+    }
+}
+
+fn one_value(value: &Expr) -> String {
+    match value {
+        Expr::Value(literal) => match &literal.value {
+            Value::SingleQuotedString(text) | Value::DoubleQuotedString(text) => text.clone(),
+            other => other.to_string(),
+        },
+        Expr::Identifier(name) => name.value.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+    use datafusion::sql::sqlparser::parser::Parser;
+
+    use super::*;
+
+    fn command(sql: &str) -> Command {
+        let parsed = Parser::parse_sql(&PostgreSqlDialect {}, sql).expect(sql);
+        Command::of(parsed.into_iter().next().expect("one statement"))
+    }
+
+    fn set(sql: &str) -> (String, Option<String>, bool) {
+        match command(sql) {
+            Command::Set { name, value, is_local } => (name, value, is_local),
+            other => panic!("{sql}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_drivers_set_is_understood() {
+        let plain = |name: &str, value: &str| (name.into(), Some(value.into()), false);
+        assert_eq!(set("SET extra_float_digits = 3"), plain("extra_float_digits", "3"));
+        assert_eq!(set("SET DateStyle TO 'ISO, DMY'"), plain("datestyle", "ISO, DMY"));
+        assert_eq!(set("SET datestyle TO ISO, DMY"), plain("datestyle", "ISO, DMY"));
+        assert_eq!(set("SET runrate.as_of = '2026-06-30'"), plain("runrate.as_of", "2026-06-30"));
+        assert_eq!(set("SET TIME ZONE 'UTC'"), plain("TimeZone", "UTC"));
+        assert_eq!(set("SET NAMES 'utf8'"), plain("client_encoding", "utf8"));
+        assert_eq!(set("SET search_path = DEFAULT"), ("search_path".into(), None, false));
+        assert!(set("SET LOCAL statement_timeout = 5").2);
+    }
+
+    #[test]
+    fn session_commands_are_told_from_queries() {
+        assert!(matches!(
+            command("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
+            Command::Begin
+        ));
+        assert!(matches!(command("END"), Command::Commit { .. }));
+        assert!(matches!(command("ROLLBACK TO SAVEPOINT a"), Command::RollbackTo(_)));
+        assert!(matches!(command("DISCARD ALL"), Command::Discard { is_all: true }));
+        assert!(matches!(command("DEALLOCATE ALL"), Command::Deallocate(None)));
+        assert!(matches!(command("CLOSE ALL"), Command::Close(None)));
+        assert!(matches!(command("UNLISTEN *"), Command::Accept(_)));
+        assert!(matches!(command("RESET ALL"), Command::Reset(None)));
+        assert!(matches!(command("SHOW ALL"), Command::ShowAll));
+        assert!(matches!(command("SHOW transaction isolation level"), Command::Show(n)
+            if n == "transaction_isolation"));
+        assert!(matches!(
+            command("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"),
+            Command::Accept(_)
+        ));
+        assert!(matches!(command("SET ROLE postgres"), Command::Refused { .. }));
+        assert!(matches!(command("DROP TABLE t"), Command::Query(_)));
+    }
+}
