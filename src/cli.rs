@@ -146,7 +146,7 @@ pub struct MaterializeArgs {
     pub name: Option<String>,
     /// Date the reports are made for, instead of the newest one in the data
     #[arg(long, value_name = "DATE")]
-    pub as_of: Option<String>,
+    pub as_of: Option<chrono::NaiveDate>,
 }
 
 /// `runrate role`.

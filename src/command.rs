@@ -4,11 +4,12 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::cli::{Command, IngestArgs, QueryArgs};
+use crate::cli::{Command, IngestArgs, MaterializeArgs, QueryArgs};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ingest::{self, Progress, Request, Silent, Terminal};
 use crate::query;
+use crate::reports;
 use crate::session::Engine;
 
 /// Runs `command` and gives the exit code of the process.
@@ -19,6 +20,7 @@ pub async fn run(command: Command, config: Config) -> Result<u8> {
     match command {
         Command::Ingest(arguments) => load(arguments, config).await,
         Command::Query(arguments) => answer(arguments, config).await,
+        Command::Materialize(arguments) => materialize(arguments, config).await,
         _ => Ok(1),
     }
 }
@@ -36,7 +38,8 @@ fn say(text: &str) -> Result<()> {
 
 /// An engine with the reports of `sql/`.
 async fn engine(config: Config) -> Result<Arc<Engine>> {
-    Engine::open(config, vec![], vec![]).await
+    let reports = reports::load()?;
+    Engine::open(config, reports.views, reports.functions).await
 }
 
 fn progress() -> Arc<dyn Progress> {
@@ -89,4 +92,11 @@ async fn answer(arguments: QueryArgs, config: Config) -> Result<u8> {
     let session = engine.session("local");
     query::run(&session, &arguments.sql, arguments.format, &mut std::io::stdout()).await?;
     Ok(0)
+}
+
+async fn materialize(arguments: MaterializeArgs, config: Config) -> Result<u8> {
+    let engine = engine(config).await?;
+    let outcome = reports::materialize(&engine, arguments.name.as_deref(), arguments.as_of).await?;
+    say(&outcome.to_string())?;
+    Ok(u8::from(outcome.failures() > 0))
 }
