@@ -1,13 +1,18 @@
 //! What each subcommand does: the rooms put together, and what a person sees on stdout.
 
-use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+mod check;
+mod demo;
+mod functions;
+mod load;
+mod role;
+mod serve;
+
+use std::io::Write;
 use std::sync::Arc;
 
-use crate::cli::{Command, IngestArgs, MaterializeArgs, QueryArgs};
+use crate::cli::{Command, MaterializeArgs, QueryArgs};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::ingest::{self, Progress, Request, Silent, Terminal};
 use crate::query;
 use crate::reports;
 use crate::session::Engine;
@@ -18,10 +23,14 @@ use crate::session::Engine;
 /// Those of the command.
 pub async fn run(command: Command, config: Config) -> Result<u8> {
     match command {
-        Command::Ingest(arguments) => load(arguments, config).await,
+        Command::Ingest(arguments) => load::run(arguments, config).await,
+        Command::Serve(_) => serve::run(engine(config).await?).await,
+        Command::Demo(arguments) => demo::run(arguments, config).await,
         Command::Query(arguments) => answer(arguments, config).await,
         Command::Materialize(arguments) => materialize(arguments, config).await,
-        _ => Ok(1),
+        Command::Role { action } => role::run(action, &config),
+        Command::Functions { name } => functions::run(name.as_deref()),
+        Command::Check { example } => check::run(example, config).await,
     }
 }
 
@@ -40,51 +49,6 @@ fn say(text: &str) -> Result<()> {
 async fn engine(config: Config) -> Result<Arc<Engine>> {
     let reports = reports::load()?;
     Engine::open(config, reports.views, reports.functions).await
-}
-
-fn progress() -> Arc<dyn Progress> {
-    if std::io::stderr().is_terminal() { Arc::new(Terminal::new()) } else { Arc::new(Silent) }
-}
-
-async fn load(arguments: IngestArgs, config: Config) -> Result<u8> {
-    let request = request(&arguments)?;
-    let engine = engine(config).await?;
-    let outcome = ingest::ingest(&engine, &request, progress()).await;
-    let code = ingest::exit_code(&outcome);
-    match outcome {
-        Ok(summary) => say(&summary.to_string())?,
-        // Refused for what the files hold: said here, because the exit code says so too.
-        Err(error) if code == 4 => say(&format!("refused: {}\n", error.chain()))?,
-        Err(error) => return Err(error),
-    }
-    Ok(code)
-}
-
-fn request(arguments: &IngestArgs) -> Result<Request> {
-    let paths = |texts: &[String]| texts.iter().map(PathBuf::from).collect::<Vec<_>>();
-    let mut request = match (&arguments.table, arguments.arguments.split_first()) {
-        (Some(table), _) => {
-            Request::table(table, arguments.types.as_deref(), paths(&arguments.arguments))?
-        }
-        (None, Some((crm, rest))) if !rest.is_empty() => Request::crm(crm.clone(), paths(rest)),
-        _ => {
-            let reason = "give the CRM and at least one file or directory".to_owned();
-            return Err(Error::Refused { subject: "nothing".into(), reason });
-        }
-    };
-    if let Some(zone) = &arguments.time_zone {
-        request = request.in_time_zone(zone)?;
-    }
-    request.options.encoding.clone_from(&arguments.encoding);
-    request.options.delimiter = match arguments.delimiter {
-        Some(char) => Some(u8::try_from(char).map_err(|_| Error::Refused {
-            subject: format!("--delimiter {char}"),
-            reason: "a delimiter is one ASCII character".into(),
-        })?),
-        None => None,
-    };
-    request.is_forced = arguments.force;
-    Ok(request)
 }
 
 async fn answer(arguments: QueryArgs, config: Config) -> Result<u8> {

@@ -28,10 +28,13 @@ fn start(cli: Cli) -> Result<u8> {
     if let Some(lake) = &cli.lake {
         flags.push(("lake", lake.clone()));
     }
-    if let Command::Serve(arguments) = &cli.command {
-        flags.extend(arguments.listen.iter().map(|address| ("listen", address.clone())));
-        flags.extend(arguments.http.iter().map(|address| ("http", address.clone())));
-    }
+    let (listen, http) = match &cli.command {
+        Command::Serve(arguments) => (&arguments.listen, &arguments.http),
+        Command::Demo(arguments) => (&arguments.listen, &arguments.http),
+        _ => (&None, &None),
+    };
+    flags.extend(listen.iter().map(|address| ("listen", address.clone())));
+    flags.extend(http.iter().map(|address| ("http", address.clone())));
     let mut config = Config::resolve(cli.config.as_deref(), &flags)?;
     config.log_format = cli.log_format.unwrap_or(config.log_format);
     telemetry::install(config.log_format);

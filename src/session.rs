@@ -194,7 +194,7 @@ impl Session {
         self.tables.pin(is_pinned);
     }
 
-    /// Sets `name` (`runrate.as_of` or `timezone`) for this session.
+    /// Sets `name` (`runrate.as_of`, `search_path` or `timezone`) for this session.
     ///
     /// # Errors
     /// 42704 for another name, 22023 for a value it cannot take.

@@ -127,6 +127,11 @@ pub(super) fn substitute(statement: &mut Statement, values: &BTreeMap<usize, Exp
     });
 }
 
+/// `expr` as a value of type `oid`.
+pub(super) fn typed(expr: Expr, oid: u32) -> Expr {
+    cast(expr, sql_type(oid))
+}
+
 /// NULL of type `oid`, for planning before values are known.
 pub(super) fn null(oid: u32) -> Expr {
     cast(literal(Value::Null), sql_type(oid))

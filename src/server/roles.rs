@@ -10,10 +10,12 @@ use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, Mac};
 use pgwire::api::auth::sasl::scram::{ScramSecret, gen_salted_password};
 use sha2::Sha256;
@@ -195,6 +197,56 @@ pub fn list(path: &Path) -> Result<Vec<String>> {
     Ok(Roles::load(path)?.names().map(str::to_owned).collect())
 }
 
+/// The roles of a file, read again when it changes, so that a new role can log in at once.
+#[derive(Debug)]
+pub(super) struct RoleBook {
+    path: PathBuf,
+    read: Mutex<(Stamp, Arc<Roles>)>,
+}
+
+/// When a file was changed and how long it is.
+type Stamp = Option<(SystemTime, u64)>;
+
+impl RoleBook {
+    /// Reads the roles of `path`.
+    ///
+    /// # Errors
+    /// Those of [`Roles::load`]; [`Error::Role`] if there is none, so that nobody could log in.
+    pub(super) fn open(path: PathBuf) -> Result<Self> {
+        let stamp = stamp(&path);
+        let roles = Roles::load(&path)?;
+        if roles.is_empty() {
+            let reason = format!(
+                "is missing: nobody could log in, for {} holds no role; add one with `runrate role \
+                 add NAME`",
+                path.display()
+            );
+            return Err(Error::Role { name: "any".into(), reason });
+        }
+        Ok(Self { path, read: Mutex::new((stamp, Arc::new(roles))) })
+    }
+
+    /// The roles as they are now; those read last if the file can no longer be trusted.
+    pub(super) fn current(&self) -> Arc<Roles> {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = stamp(&self.path);
+        if now != read.0 {
+            match Roles::load(&self.path) {
+                Ok(roles) => *read = (now, Arc::new(roles)),
+                Err(error) => {
+                    tracing::error!(error = error.chain(), "the roles cannot be read again");
+                }
+            }
+        }
+        read.1.clone()
+    }
+}
+
+fn stamp(path: &Path) -> Stamp {
+    let metadata = fs::metadata(path).ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
+}
+
 /// Makes up verifiers for unknown users, so that they cannot be told from known ones.
 ///
 /// The same name gets the same salt as long as the process runs.
@@ -238,6 +290,14 @@ impl Pretender {
             server_key: derive("server key"),
         }
     }
+}
+
+/// A password nobody can foresee: 24 letters, digits, `-` and `_`.
+///
+/// # Errors
+/// If the system has no randomness.
+pub fn random_password() -> Result<String> {
+    Ok(URL_SAFE_NO_PAD.encode(random_bytes::<18>()?))
 }
 
 /// Bytes nobody can foresee.

@@ -6,8 +6,11 @@
 
 use std::collections::BTreeMap;
 
+use chrono_tz::Tz;
+
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::session::Session;
 
 /// Version that clients are told: of the Postgres whose behaviour is followed.
 pub(super) const SERVER_VERSION: &str = concat!("15.8 (Runrate ", env!("CARGO_PKG_VERSION"), ")");
@@ -84,7 +87,7 @@ const ROWS: &[Row] = &[
     row("max_index_keys", "32", Kind::Fixed, false, "columns of an index"),
     row("row_security", "on", Kind::Boolean, false, "taken, changes nothing"),
     row("runrate.as_of", "", Kind::Session, false, "date that reports are made for; empty is the newest one in the data"),
-    row("search_path", "crm", Kind::Text, false, "schema of names without one"),
+    row("search_path", "crm, public", Kind::Session, false, "schema of names without one: the first that exists"),
     row("server_encoding", "UTF8", Kind::Fixed, true, "encoding of stored text"),
     row("server_version", SERVER_VERSION, Kind::Fixed, true, "version of Postgres that is followed"),
     row("server_version_num", "150008", Kind::Fixed, false, "the same as a number"),
@@ -217,6 +220,11 @@ pub(super) fn is_reported(name: &str) -> bool {
 /// Whether `name` is kept by the session of the engine.
 pub(super) fn is_of_session(name: &str) -> bool {
     ROWS.iter().any(|row| row.name == name && matches!(row.kind, Kind::Session))
+}
+
+/// Zone that instants are shown in.
+pub(super) fn zone(session: &Session) -> Tz {
+    session.show("timezone").and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC)
 }
 
 /// Names of all settings.

@@ -5,6 +5,9 @@ use datafusion::sql::sqlparser::ast::{
     Value,
 };
 
+use super::encode::types::{self, PgType};
+use super::outbox::ColumnDescription;
+
 /// A statement, sorted by who answers it.
 #[derive(Debug, Clone)]
 pub(super) enum Command {
@@ -29,11 +32,11 @@ pub(super) enum Command {
     /// `ROLLBACK`.
     Rollback { is_chained: bool },
     /// `SAVEPOINT`.
-    Savepoint(String),
+    Savepoint,
     /// `RELEASE SAVEPOINT`.
-    Release(String),
+    Release,
     /// `ROLLBACK TO SAVEPOINT`.
-    RollbackTo(String),
+    RollbackTo,
     /// `PREPARE`.
     Prepare { name: String, types: Vec<String>, statement: Box<Statement> },
     /// `EXECUTE`.
@@ -63,9 +66,9 @@ impl Command {
             Statement::StartTransaction { .. } => Self::Begin,
             Statement::Commit { chain, .. } => Self::Commit { is_chained: chain },
             Statement::Rollback { chain, savepoint: None } => Self::Rollback { is_chained: chain },
-            Statement::Rollback { savepoint: Some(name), .. } => Self::RollbackTo(folded(&name)),
-            Statement::Savepoint { name } => Self::Savepoint(folded(&name)),
-            Statement::ReleaseSavepoint { name } => Self::Release(folded(&name)),
+            Statement::Rollback { savepoint: Some(_), .. } => Self::RollbackTo,
+            Statement::Savepoint { .. } => Self::Savepoint,
+            Statement::ReleaseSavepoint { .. } => Self::Release,
             Statement::Prepare { name, data_types, statement } => Self::Prepare {
                 name: folded(&name),
                 types: data_types.iter().map(ToString::to_string).collect(),
@@ -84,9 +87,22 @@ impl Command {
         }
     }
 
+    /// Columns of the rows that the session itself answers with; `None` if there are none.
+    pub(super) fn columns(&self) -> Option<Vec<ColumnDescription>> {
+        let text = |name: &str| ColumnDescription {
+            name: name.to_owned(),
+            pg_type: PgType { oid: types::TEXT, width: -1, modifier: -1 },
+        };
+        match self {
+            Self::Show(name) => Some(vec![text(name)]),
+            Self::ShowAll => Some(["name", "setting", "description"].map(text).to_vec()),
+            _ => None,
+        }
+    }
+
     /// Whether a failed transaction still takes it.
     pub(super) fn ends_transaction(&self) -> bool {
-        matches!(self, Self::Commit { .. } | Self::Rollback { .. } | Self::RollbackTo(_))
+        matches!(self, Self::Commit { .. } | Self::Rollback { .. } | Self::RollbackTo)
     }
 }
 
@@ -212,7 +228,7 @@ mod tests {
             Command::Begin
         ));
         assert!(matches!(command("END"), Command::Commit { .. }));
-        assert!(matches!(command("ROLLBACK TO SAVEPOINT a"), Command::RollbackTo(_)));
+        assert!(matches!(command("ROLLBACK TO SAVEPOINT a"), Command::RollbackTo));
         assert!(matches!(command("DISCARD ALL"), Command::Discard { is_all: true }));
         assert!(matches!(command("DEALLOCATE ALL"), Command::Deallocate(None)));
         assert!(matches!(command("CLOSE ALL"), Command::Close(None)));

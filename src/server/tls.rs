@@ -64,10 +64,6 @@ impl Encryption {
         Ok(Self { acceptor, is_required })
     }
 
-    /// Whether a client can ask for encryption.
-    pub(super) fn is_offered(&self) -> bool {
-        self.acceptor.is_some()
-    }
 }
 
 fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor> {

@@ -12,6 +12,7 @@ use datafusion::logical_expr::{
 use datafusion::prelude::SessionContext;
 
 use crate::error::{Error, Result};
+use crate::schema;
 
 extensions_options! {
     /// Settings of a session under the prefix `runrate.`.
@@ -39,6 +40,7 @@ pub(super) fn set(context: &SessionContext, name: &str, value: &str) -> Result<(
             }
             "runrate.as_of"
         }
+        "search_path" => return set_search_path(context, value),
         "timezone" => {
             if value.parse::<chrono_tz::Tz>().is_err() {
                 let message = format!("invalid value for \"TimeZone\": \"{value}\"");
@@ -54,6 +56,18 @@ pub(super) fn set(context: &SessionContext, name: &str, value: &str) -> Result<(
     let state = context.state_ref();
     let mut state = state.write();
     Ok(state.config_mut().options_mut().set(key, value)?)
+}
+
+/// Names without a schema are those of the first schema in `value` that exists.
+fn set_search_path(context: &SessionContext, value: &str) -> Result<()> {
+    let names = value.split(',').map(|name| name.trim().trim_matches('"'));
+    let names: Vec<&str> = names.filter(|name| !name.is_empty() && *name != "$user").collect();
+    let catalog = context.catalog(super::CATALOG);
+    let exists = |name: &&&str| catalog.as_ref().is_some_and(|c| c.schema(name).is_some());
+    let chosen = names.iter().find(exists).or(names.first()).copied().unwrap_or(schema::CRM);
+    let state = context.state_ref();
+    let mut state = state.write();
+    Ok(state.config_mut().options_mut().set("datafusion.catalog.default_schema", chosen)?)
 }
 
 pub(super) fn show(context: &SessionContext, name: &str) -> Option<String> {

@@ -57,7 +57,7 @@ pub(crate) fn udaf() -> Result<AggregateUDF> {
         page: &PAGE,
         kinds: KINDS,
         needed: 3,
-        output: |types| output(&types[0]),
+        output: |types| output(types.first().unwrap_or(&DataType::Date32)),
         state,
         accumulator: |types| {
             let ts = types[0].clone();

@@ -1,0 +1,58 @@
+//! `runrate ingest`: files through a CRM's mapping, or as they are.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{engine, say};
+use crate::cli::IngestArgs;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::ingest::{self, Progress, Request, Silent, Terminal};
+
+/// A bar on a terminal, nothing otherwise.
+pub(super) fn progress() -> Arc<dyn Progress> {
+    if std::io::stderr().is_terminal() { Arc::new(Terminal::new()) } else { Arc::new(Silent) }
+}
+
+/// Ingests; the exit code is 0, 3 (some rows quarantined) or 4 (refused).
+pub(super) async fn run(arguments: IngestArgs, config: Config) -> Result<u8> {
+    let request = request(&arguments)?;
+    let engine = engine(config).await?;
+    let outcome = ingest::ingest(&engine, &request, progress()).await;
+    let code = ingest::exit_code(&outcome);
+    match outcome {
+        Ok(summary) => say(&summary.to_string())?,
+        // Refused for what the files hold: said here, because the exit code says so too.
+        Err(error) if code == 4 => say(&format!("refused: {}\n", error.chain()))?,
+        Err(error) => return Err(error),
+    }
+    Ok(code)
+}
+
+fn request(arguments: &IngestArgs) -> Result<Request> {
+    let paths = |texts: &[String]| texts.iter().map(PathBuf::from).collect::<Vec<_>>();
+    let mut request = match (&arguments.table, arguments.arguments.split_first()) {
+        (Some(table), _) => {
+            Request::table(table, arguments.types.as_deref(), paths(&arguments.arguments))?
+        }
+        (None, Some((crm, rest))) if !rest.is_empty() => Request::crm(crm.clone(), paths(rest)),
+        _ => {
+            let reason = "give the CRM and at least one file or directory".to_owned();
+            return Err(Error::Refused { subject: "nothing".into(), reason });
+        }
+    };
+    if let Some(zone) = &arguments.time_zone {
+        request = request.in_time_zone(zone)?;
+    }
+    request.options.encoding.clone_from(&arguments.encoding);
+    request.options.delimiter = match arguments.delimiter {
+        Some(char) => Some(u8::try_from(char).map_err(|_| Error::Refused {
+            subject: format!("--delimiter {char}"),
+            reason: "a delimiter is one ASCII character".into(),
+        })?),
+        None => None,
+    };
+    request.is_forced = arguments.force;
+    Ok(request)
+}

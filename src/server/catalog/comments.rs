@@ -1,0 +1,40 @@
+//! What tables, columns, views and functions say of themselves.
+
+use std::collections::HashMap;
+
+use crate::schema;
+use crate::session::Engine;
+
+/// Comments by schema and relation; an empty column is the relation itself.
+#[derive(Debug, Default)]
+pub(super) struct Comments(HashMap<(String, String, String), String>);
+
+impl Comments {
+    pub(super) fn new(engine: &Engine) -> Self {
+        let mut comments = Self::default();
+        let groups = schema::tables()
+            .map(|table| (schema::CRM, table))
+            .chain(schema::ops_tables().map(|table| (schema::OPS, table)));
+        for (schema, table) in groups {
+            comments.add(schema, table.name, "", table.meaning);
+            for column in table.all_columns() {
+                comments.add(schema, table.name, column.name, column.meaning);
+            }
+        }
+        for view in engine.views() {
+            comments.add(&view.schema, &view.name, "", &view.comment);
+        }
+        comments
+    }
+
+    fn add(&mut self, schema: &str, relation: &str, column: &str, text: &str) {
+        let key = (schema.to_owned(), relation.to_owned(), column.to_owned());
+        self.0.insert(key, text.to_owned());
+    }
+
+    /// Comment of `column` of a relation, or of the relation itself if it is empty.
+    pub(super) fn of(&self, schema: &str, relation: &str, column: &str) -> Option<&str> {
+        let key = (schema.to_owned(), relation.to_owned(), column.to_owned());
+        self.0.get(&key).map(String::as_str)
+    }
+}

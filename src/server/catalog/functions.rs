@@ -1,0 +1,310 @@
+//! The functions of Postgres that tools call about the catalog and the session.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::{Result, ScalarValue};
+use datafusion::execution::FunctionRegistry;
+use datafusion::logical_expr::{
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature,
+    Volatility,
+};
+use datafusion::prelude::SessionContext;
+use datafusion_pg_catalog::pg_catalog as library;
+
+use super::comments::Comments;
+use super::oids::{Object, Oids};
+use super::{Catalog, OWNER, PG_CATALOG};
+use crate::server::encode::types;
+use crate::server::settings::SERVER_VERSION;
+use crate::session::CATALOG;
+
+/// Privileges that a role has; everything else is refused anyway.
+const PRIVILEGES: &[&str] = &["SELECT", "USAGE", "CONNECT", "EXECUTE", "TEMPORARY", "TEMP"];
+
+/// One row of arguments and the session's options to a value.
+type Answer = Arc<dyn Fn(&[ScalarValue], &ConfigOptions) -> ScalarValue + Send + Sync>;
+
+/// A function answered row by row; such calls are few and short.
+struct Lookup {
+    name: String,
+    signature: Signature,
+    returns: DataType,
+    answer: Answer,
+}
+
+impl fmt::Debug for Lookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lookup({})", self.name)
+    }
+}
+
+impl PartialEq for Lookup {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Lookup {}
+
+impl Hash for Lookup {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl ScalarUDFImpl for Lookup {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(self.returns.clone())
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let options = args.config_options.as_ref();
+        let rows = args.number_rows;
+        let is_scalar = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+        let arrays: Vec<ArrayRef> = args
+            .args
+            .into_iter()
+            .map(|arg| arg.into_array(if is_scalar { 1 } else { rows }))
+            .collect::<Result<_>>()?;
+        let answer = |row: usize| {
+            let values = arrays
+                .iter()
+                .map(|array| ScalarValue::try_from_array(array, row))
+                .collect::<Result<Vec<_>>>()?;
+            Ok((self.answer)(&values, options))
+        };
+        if is_scalar {
+            return Ok(ColumnarValue::Scalar(answer(0)?));
+        }
+        let values = (0..rows).map(answer).collect::<Result<Vec<_>>>()?;
+        if values.is_empty() {
+            return Ok(ColumnarValue::Array(datafusion::arrow::array::new_empty_array(&self.returns)));
+        }
+        Ok(ColumnarValue::Array(ScalarValue::iter_to_array(values)?))
+    }
+}
+
+/// Adds functions to a context, one a line.
+struct Registrar<'a>(&'a SessionContext);
+
+impl Registrar<'_> {
+    /// `name`, with each of the `counts` of arguments.
+    fn add(
+        &self,
+        name: &str,
+        counts: &[usize],
+        returns: DataType,
+        answer: impl Fn(&[ScalarValue], &ConfigOptions) -> ScalarValue + Send + Sync + 'static,
+    ) {
+        let shapes = counts.iter().map(|count| match count {
+            0 => TypeSignature::Nullary,
+            count => TypeSignature::Any(*count),
+        });
+        let signature = Signature::one_of(shapes.collect(), Volatility::Stable);
+        let answer: Answer = Arc::new(answer);
+        let name = name.to_owned();
+        self.0.register_udf(ScalarUDF::from(Lookup { name, signature, returns, answer }));
+    }
+
+    fn text(&self, name: &str, counts: &[usize], value: Option<String>) {
+        self.add(name, counts, DataType::Utf8, move |_, _| ScalarValue::Utf8(value.clone()));
+    }
+
+    fn boolean(&self, name: &str, counts: &[usize], value: bool) {
+        self.add(name, counts, DataType::Boolean, move |_, _| ScalarValue::Boolean(Some(value)));
+    }
+}
+
+fn number(value: Option<&ScalarValue>) -> Option<i64> {
+    value?.cast_to(&DataType::Int64).ok().and_then(|value| match value {
+        ScalarValue::Int64(number) => number,
+        _ => None,
+    })
+}
+
+fn string(value: Option<&ScalarValue>) -> Option<String> {
+    value?.cast_to(&DataType::Utf8).ok().and_then(|value| match value {
+        ScalarValue::Utf8(text) => text,
+        _ => None,
+    })
+}
+
+/// Registers the library's functions where they tell the truth here, and ours.
+pub(super) fn register(context: &SessionContext, shared: &Catalog, user: &str) {
+    context.register_udf(library::create_current_database_udf(CATALOG));
+    context.register_udf(library::format_type::create_format_type_udf());
+    context.register_udtf("pg_get_keywords", shared.fixed.pg_get_keywords.clone());
+    context.register_udf(library::pg_get_expr_udf::create_pg_get_expr_udf());
+    context.register_udf(library::create_pg_get_partkeydef_udf());
+    context.register_udf(library::create_pg_relation_is_publishable_udf());
+    context.register_udf(library::create_pg_get_statisticsobjdef_columns_udf());
+    context.register_udf(library::create_pg_encoding_to_char_udf());
+    context.register_udf(library::create_pg_get_constraintdef());
+    context.register_udf(library::create_pg_get_partition_ancestors_udf());
+    context.register_udf(library::quote_ident_udf::create_quote_ident_udf());
+    context.register_udf(library::quote_ident_udf::create_parse_ident_udf());
+    context.register_udf(library::array_bounds_udf::create_array_upper_udf());
+    context.register_udf(library::array_bounds_udf::create_array_lower_udf());
+    let registrar = Registrar(context);
+    register_session(&registrar, user);
+    register_objects(&registrar, shared);
+    register_functions(&registrar, context, shared.oids.clone());
+}
+
+/// Who is asking, of what, and what they may do.
+fn register_session(registrar: &Registrar<'_>, user: &str) {
+    for name in ["current_user", "session_user", "user", "current_role"] {
+        registrar.text(name, &[0], Some(user.to_owned()));
+    }
+    registrar.text("version", &[0], Some(format!("PostgreSQL {SERVER_VERSION}")));
+    registrar.text("inet_server_addr", &[0], None);
+    registrar.text("inet_client_addr", &[0], None);
+    registrar.boolean("pg_is_in_recovery", &[0], false);
+    let schema = |options: &ConfigOptions| options.catalog.default_schema.clone();
+    registrar.add("current_schema", &[0], DataType::Utf8, move |_, options| {
+        ScalarValue::Utf8(Some(schema(options)))
+    });
+    let item = Arc::new(Field::new_list_field(DataType::Utf8, true));
+    registrar.add("current_schemas", &[1], DataType::List(item), move |given, options| {
+        let mut names = vec![];
+        if matches!(given.first(), Some(ScalarValue::Boolean(Some(true)))) {
+            names.push(PG_CATALOG.to_owned());
+        }
+        names.push(schema(options));
+        let names: Vec<ScalarValue> = names.into_iter().map(ScalarValue::from).collect();
+        ScalarValue::List(ScalarValue::new_list(&names, &DataType::Utf8, true))
+    });
+    for name in [
+        "has_table_privilege",
+        "has_schema_privilege",
+        "has_database_privilege",
+        "has_any_column_privilege",
+        "has_column_privilege",
+        "has_function_privilege",
+        "has_sequence_privilege",
+    ] {
+        registrar.add(name, &[2, 3, 4], DataType::Boolean, |given, _| {
+            let asked = string(given.last()).unwrap_or_default().to_uppercase();
+            let has = asked.split(',').any(|privilege| PRIVILEGES.contains(&privilege.trim()));
+            ScalarValue::Boolean(Some(has))
+        });
+    }
+    registrar.boolean("pg_has_role", &[2, 3], true);
+}
+
+/// What is behind an identifier of a table or schema.
+fn register_objects(registrar: &Registrar<'_>, shared: &Catalog) {
+    let described = |oids: Arc<Oids>, comments: Arc<Comments>| {
+        move |given: &[ScalarValue], column: &str| -> ScalarValue {
+            let object = number(given.first()).and_then(|number| oids.object(number));
+            ScalarValue::Utf8(match object {
+                Some(Object::Relation(schema, name)) => {
+                    comments.of(&schema, &name, column).map(str::to_owned)
+                }
+                Some(Object::Function(name)) => runrate_udfs::functions()
+                    .iter()
+                    .find(|function| function.name() == name)
+                    .map(|function| function.page().summary.to_owned()),
+                _ => None,
+            })
+        }
+    };
+    let describe = described(shared.oids.clone(), shared.comments.clone());
+    registrar.add("obj_description", &[1, 2], DataType::Utf8, move |given, _| describe(given, ""));
+    // A column's comment needs the table's columns in order, which pg_description joins; tools that
+    // call this function get the same text by number through it.
+    registrar.text("shobj_description", &[2], None);
+    let oids = shared.oids.clone();
+    registrar.add("pg_table_is_visible", &[1], DataType::Boolean, move |given, options| {
+        let object = number(given.first()).map(|number| oids.object(number));
+        ScalarValue::Boolean(Some(match object {
+            Some(Some(Object::Relation(schema, _))) => schema == options.catalog.default_schema,
+            _ => true,
+        }))
+    });
+    for name in ["pg_function_is_visible", "pg_type_is_visible", "pg_operator_is_visible"] {
+        registrar.boolean(name, &[1], true);
+    }
+    let oids = shared.oids.clone();
+    registrar.add("pg_get_userbyid", &[1], DataType::Utf8, move |given, _| {
+        let object = number(given.first()).and_then(|number| oids.object(number));
+        ScalarValue::Utf8(Some(match object {
+            Some(Object::Role(name)) => name,
+            _ => OWNER.to_owned(),
+        }))
+    });
+    for name in ["pg_get_viewdef", "pg_get_indexdef", "pg_get_ruledef", "pg_get_triggerdef"] {
+        registrar.text(name, &[1, 2, 3], None);
+    }
+    for name in ["pg_relation_size", "pg_total_relation_size", "pg_table_size"] {
+        registrar.add(name, &[1, 2], DataType::Int64, |_, _| ScalarValue::Int64(None));
+    }
+}
+
+/// Signatures of our functions, as `\df` shows them.
+fn register_functions(registrar: &Registrar<'_>, context: &SessionContext, oids: Arc<Oids>) {
+    let arguments = |name: &str| {
+        let functions = runrate_udfs::functions();
+        let page = functions.iter().find(|function| function.name() == name)?.page();
+        let syntax = page.syntax.strip_prefix(name)?;
+        Some(syntax.trim_start_matches('(').trim_end_matches(')').to_owned())
+    };
+    for name in ["pg_get_function_arguments", "pg_get_function_identity_arguments"] {
+        let oids = oids.clone();
+        registrar.add(name, &[1], DataType::Utf8, move |given, _| {
+            let object = number(given.first()).and_then(|number| oids.object(number));
+            ScalarValue::Utf8(match object {
+                Some(Object::Function(name)) => arguments(&name),
+                _ => None,
+            })
+        });
+    }
+    let results: Vec<(&str, String)> = runrate_udfs::functions()
+        .iter()
+        .map(|function| (function.name(), result_type(context, function.name())))
+        .collect();
+    registrar.add("pg_get_function_result", &[1], DataType::Utf8, move |given, _| {
+        let object = number(given.first()).and_then(|number| oids.object(number));
+        ScalarValue::Utf8(match object {
+            Some(Object::Function(name)) => {
+                results.iter().find(|(known, _)| *known == name).map(|(_, result)| result.clone())
+            }
+            _ => None,
+        })
+    });
+}
+
+/// Type of what a function gives, where it does not depend on its arguments.
+fn result_type(context: &SessionContext, name: &str) -> String {
+    let state = context.state();
+    let given = match (state.udf(name), state.udaf(name)) {
+        (Ok(scalar), _) => scalar.return_type(&[]).ok(),
+        (_, Ok(aggregate)) => aggregate.return_type(&[]).ok(),
+        _ => None,
+    };
+    let oid = given.and_then(|given| types::of(&given).ok()).map(|kind| kind.oid);
+    match oid {
+        Some(types::FLOAT8) => "double precision",
+        Some(types::INT8) => "bigint",
+        Some(types::TEXT) => "text",
+        Some(types::NUMERIC) => "numeric",
+        Some(types::DATE) => "date",
+        Some(types::BOOL) => "boolean",
+        Some(2287) => "record[]",
+        _ => "anyelement",
+    }
+    .to_owned()
+}

@@ -1,0 +1,75 @@
+//! `pg_catalog` for one session: what psql, drivers and BI tools ask before the first real question.
+//!
+//! The fixed part of the catalog (types, operators, casts) and the rewriting of Postgres-only syntax
+//! are those of datafusion-pg-catalog.
+//! What is ours is made here: schemas, tables, columns, comments and functions, with identifiers
+//! that stay the same as long as the process runs, and nothing of how roles log in.
+
+mod comments;
+mod functions;
+mod oids;
+mod relations;
+mod rewrite;
+
+use std::sync::Arc;
+
+use datafusion::error::DataFusionError;
+use datafusion::execution::SessionStateBuilder;
+use datafusion_pg_catalog::pg_catalog::PgCatalogStaticTables;
+use datafusion_pg_catalog::pg_catalog::generate_series_arg_coercion::CoerceIntArgsToBigInt;
+use datafusion_pg_catalog::pg_catalog::oid_type_planner::PgOidTypePlanner;
+
+use crate::error::{Error, Result};
+use crate::session::{CATALOG, Engine, Session};
+
+pub(super) use rewrite::rewrite;
+
+/// Schema of the catalog.
+const PG_CATALOG: &str = "pg_catalog";
+/// Schema that functions are shown in.
+const PUBLIC: &str = "public";
+/// Who owns everything.
+const OWNER: &str = "runrate";
+
+/// What all sessions share: the fixed tables, identifiers and comments.
+#[derive(Debug)]
+pub(super) struct Catalog {
+    fixed: Arc<PgCatalogStaticTables>,
+    oids: Arc<oids::Oids>,
+    comments: Arc<comments::Comments>,
+}
+
+impl Catalog {
+    /// Reads the fixed tables and collects the comments of `engine`.
+    ///
+    /// # Errors
+    /// If the fixed tables cannot be read.
+    pub(super) fn new(engine: &Engine) -> Result<Self> {
+        Ok(Self {
+            fixed: Arc::new(PgCatalogStaticTables::try_new()?),
+            oids: Arc::default(),
+            comments: Arc::new(comments::Comments::new(engine)),
+        })
+    }
+
+    /// Adds the catalog's tables and functions to `session`.
+    ///
+    /// # Errors
+    /// If the session refuses them.
+    pub(super) fn install(&self, session: &Session) -> Result<()> {
+        let context = session.context();
+        let database = context.catalog(CATALOG).ok_or_else(|| {
+            Error::from(DataFusionError::Internal(format!("there is no catalog {CATALOG}")))
+        })?;
+        let relations = relations::PgCatalog::new(self, &database, session.user())?;
+        database.register_schema(PG_CATALOG, Arc::new(relations))?;
+        functions::register(context, self, session.user());
+        let state = context.state_ref();
+        let planned = SessionStateBuilder::new_from_existing(state.read().clone())
+            .with_type_planner(Arc::new(PgOidTypePlanner))
+            .build();
+        *state.write() = planned;
+        CoerceIntArgsToBigInt::widen(context);
+        Ok(())
+    }
+}

@@ -1,0 +1,273 @@
+//! One connection: messages in, answers out, until it ends.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use pgwire::messages::PgWireFrontendMessage as Message;
+use tokio::io::AsyncWriteExt;
+use tracing::Instrument;
+
+use super::cancel::{Registration, shutting_down};
+use super::fault::{Fault, Severity};
+use super::framing::{self, Frame, Frames, Stream};
+use super::login::{self, Startup};
+use super::metrics::METRICS;
+use super::outbox::{Outbox, TransactionStatus};
+use super::prepared::{Portal, Prepared};
+use super::settings::{self, Settings};
+use super::wire::Wire;
+use super::{Shared, roles};
+use crate::session::Session;
+
+/// Prepared statements, and portals, that a session may keep (count).
+const KEPT_MAX: usize = 256;
+
+/// A client that logged in.
+pub(super) struct Connection {
+    pub(super) shared: Arc<Shared>,
+    pub(super) session: Session,
+    pub(super) settings: Settings,
+    pub(super) wire: Wire,
+    pub(super) registration: Registration,
+    pub(super) status: TransactionStatus,
+    pub(super) statements: HashMap<String, Arc<Prepared>>,
+    pub(super) portals: HashMap<String, Portal>,
+    /// Whether a message of the extended protocol failed: the rest is skipped up to Sync.
+    is_skipping: bool,
+}
+
+/// Counts a connection as long as it lives.
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        METRICS.connections.fetch_add(1, Ordering::Relaxed);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        METRICS.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Takes a client from its start-up message to its end.
+///
+/// `ends_login` is dropped when the client has logged in.
+pub(super) async fn serve(
+    shared: Arc<Shared>,
+    stream: Stream,
+    version: i32,
+    startup: Bytes,
+    ends_login: impl Send,
+) {
+    let (reader, mut writer) = tokio::io::split(stream);
+    let mut frames = Frames::new(reader);
+    let limit = Duration::from_millis(shared.engine.config().login_timeout_ms);
+    let log_in = async {
+        let startup = Startup::parse(version, startup)?;
+        let roles = shared.roles.current();
+        let done = login::log_in(&startup, &roles, &shared.pretender, &mut frames, &mut writer);
+        done.await.map_err(|fault| {
+            METRICS.logins_failed.add(1);
+            tracing::warn!(user = startup.user, sqlstate = fault.sqlstate, "login failed");
+            fault
+        })?;
+        Ok(startup)
+    };
+    let outcome = match tokio::time::timeout(limit, log_in).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(Fault::fatal("08006", "login took too long")),
+    };
+    let startup = match outcome {
+        Ok(startup) => startup,
+        Err(fault) => return refuse(&mut writer, fault).await,
+    };
+    drop(ends_login);
+    METRICS.logins_ok.add(1);
+    let _counted = Counted::new();
+    let config = shared.engine.config();
+    frames.raise_limit(config.message_bytes_max);
+    let stall = Duration::from_millis(config.write_stall_timeout_ms);
+    let mut wire = Wire::new(frames, writer, stall);
+    let span = tracing::info_span!("conn", user = startup.user);
+    match Connection::start(shared, &startup, &mut wire) {
+        Ok((session, settings, registration)) => {
+            let connection = Connection {
+                shared: session.0,
+                session: session.1,
+                settings,
+                wire,
+                registration,
+                status: TransactionStatus::Idle,
+                statements: HashMap::new(),
+                portals: HashMap::new(),
+                is_skipping: false,
+            };
+            connection.run().instrument(span).await;
+        }
+        Err(fault) => {
+            wire.outbox.error(&fault.into_fatal());
+            drop(wire.flush().await);
+        }
+    }
+}
+
+/// Says why, and ends; before login everything is FATAL.
+pub(super) async fn refuse(writer: &mut (impl tokio::io::AsyncWrite + Unpin), fault: Fault) {
+    let mut outbox = Outbox::default();
+    outbox.error(&fault.into_fatal());
+    let farewell = async {
+        writer.write_all(&outbox.bytes).await?;
+        writer.shutdown().await
+    };
+    // A client that does not read its refusal is not waited for.
+    drop(tokio::time::timeout(Duration::from_secs(1), farewell).await);
+}
+
+type Started = ((Arc<Shared>, Session), Settings, Registration);
+
+impl Connection {
+    /// What a client is told between its login and its first statement.
+    fn start(shared: Arc<Shared>, startup: &Startup, wire: &mut Wire) -> Result<Started, Fault> {
+        let session = shared.engine.session(&startup.user);
+        shared.catalog.install(&session)?;
+        let mut settings = Settings::new(&startup.user, shared.engine.config());
+        for (name, value) in &startup.settings {
+            let (name, value) = settings.set(name, value, false)?;
+            if settings::is_of_session(name) {
+                session.set(name, &value)?;
+            }
+        }
+        settings.keep_as_initial();
+        // Protocol 3.0 knows secrets of four bytes only.
+        let long = roles::random_bytes::<32>()?;
+        let secret = if startup.minor >= 2 { &long[..] } else { &long[..4] };
+        let registration = shared.sessions.register(secret);
+        for (name, value) in settings.reported() {
+            wire.outbox.parameter_status(name, value);
+        }
+        wire.outbox.key_data(registration.process, secret);
+        wire.outbox.ready(TransactionStatus::Idle);
+        Ok(((shared, session), settings, registration))
+    }
+
+    async fn run(mut self) {
+        tracing::debug!("connected");
+        loop {
+            let outcome = match self.next().await {
+                Ok(Some(frame)) => self.answer(frame).await,
+                Ok(None) => break,
+                Err(fault) => Err(fault),
+            };
+            match outcome {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(fault) => {
+                    self.wire.outbox.error(&fault.into_fatal());
+                    break;
+                }
+            }
+        }
+        drop(self.wire.flush().await);
+        tracing::debug!("disconnected");
+    }
+
+    /// The next message, if it comes in time.
+    async fn next(&mut self) -> Result<Option<Frame>, Fault> {
+        let limit = Duration::from_millis(self.shared.engine.config().idle_timeout_ms);
+        let (sqlstate, what) = match self.status {
+            TransactionStatus::Idle => ("57P05", "idle-session timeout"),
+            _ => ("25P03", "idle-in-transaction timeout"),
+        };
+        tokio::select! {
+            biased;
+            () = self.shared.draining.cancelled() => Err(shutting_down()),
+            outcome = tokio::time::timeout(limit, self.wire.next()) => match outcome {
+                Ok(outcome) => outcome,
+                Err(_) => {
+                    Err(Fault::fatal(sqlstate, format!("terminating connection due to {what}")))
+                }
+            },
+        }
+    }
+
+    /// Answers one message; false if the client takes its leave.
+    async fn answer(&mut self, frame: Frame) -> Result<bool, Fault> {
+        let outcome = match framing::decode(&frame) {
+            Ok(Message::Terminate(_)) => return Ok(false),
+            Ok(Message::Sync(_)) => {
+                self.is_skipping = false;
+                self.end_of_turn();
+                return Ok(true);
+            }
+            Ok(_) if self.is_skipping => return Ok(true),
+            Ok(Message::Query(query)) => {
+                self.simple(&query.query).await?;
+                self.end_of_turn();
+                return Ok(true);
+            }
+            // These are left over from a COPY that was refused.
+            Ok(Message::CopyData(_) | Message::CopyDone(_) | Message::CopyFail(_)) => {
+                return Ok(true);
+            }
+            Ok(Message::Flush(_)) => self.wire.flush().await,
+            Ok(Message::Parse(parse)) => self.parse(parse).await,
+            Ok(Message::Bind(bind)) => self.bind(bind),
+            Ok(Message::Describe(describe)) => self.describe(&describe),
+            Ok(Message::Execute(execute)) => self.execute_portal(&execute).await,
+            Ok(Message::Close(close)) => self.close(&close),
+            Ok(_) => Err(framing::invalid("this message cannot come after login")),
+            Err(fault) => Err(fault),
+        };
+        match outcome {
+            Ok(()) => Ok(true),
+            Err(fault) if fault.severity == Severity::Fatal => Err(fault),
+            Err(fault) => {
+                self.failed(&fault);
+                self.is_skipping = true;
+                Ok(true)
+            }
+        }
+    }
+
+    /// Tells the client what went wrong; an open transaction has failed with it.
+    pub(super) fn failed(&mut self, fault: &Fault) {
+        self.wire.outbox.error(fault);
+        if self.status == TransactionStatus::Open {
+            self.status = TransactionStatus::Failed;
+        }
+    }
+
+    /// ReadyForQuery; portals live as long as their transaction.
+    fn end_of_turn(&mut self) {
+        if self.status == TransactionStatus::Idle {
+            self.portals.clear();
+        }
+        self.wire.outbox.ready(self.status);
+    }
+
+    /// Refuses to keep more than [`KEPT_MAX`] of `what`.
+    pub(super) fn check_room(kept: usize, what: &str) -> Result<(), Fault> {
+        if kept < KEPT_MAX {
+            return Ok(());
+        }
+        Err(Fault::error("53400", format!("a session may keep {KEPT_MAX} {what}"))
+            .with_hint("Close those that are not needed any more."))
+    }
+
+    /// Logs and counts a statement that ended.
+    pub(super) fn ended(&self, begun: Instant, rows: u64, bytes: u64, fault: Option<&Fault>) {
+        let elapsed = begun.elapsed();
+        METRICS.query(elapsed, fault.is_none());
+        METRICS.rows.add(rows);
+        METRICS.bytes.add(bytes);
+        let sqlstate = fault.map_or("00000", |fault| fault.sqlstate.as_str());
+        let elapsed_ms = elapsed.as_secs_f64() * 1e3;
+        tracing::info!(rows, bytes, elapsed_ms, sqlstate, "query");
+    }
+}

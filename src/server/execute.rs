@@ -1,0 +1,351 @@
+//! Running statements: the simple protocol, and what both protocols share.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use datafusion::sql::sqlparser::ast::Statement;
+
+use super::connection::Connection;
+use super::encode::Format;
+use super::fault::{Fault, Severity};
+use super::outbox::TransactionStatus;
+use super::parameters;
+use super::prepared::{Columns, Prepared, Query};
+use super::rows::{Rows, Sending, guarded};
+use super::settings;
+use super::statement::Command;
+
+/// What is told of a COMMIT of nothing.
+const NO_TRANSACTION: &str = "there is no transaction in progress";
+
+impl Connection {
+    /// Answers a text of the simple protocol: statements in order, up to the first that fails.
+    ///
+    /// # Errors
+    /// Those that end the connection; the others are told the client.
+    pub(super) async fn simple(&mut self, sql: &str) -> Result<(), Fault> {
+        let statements = match self.session.parse(sql) {
+            Ok(statements) => statements,
+            Err(error) => {
+                self.failed(&error.into());
+                return Ok(());
+            }
+        };
+        if statements.is_empty() {
+            self.wire.outbox.empty_query();
+        }
+        for statement in statements {
+            match self.simple_statement(statement).await {
+                Ok(()) => {}
+                Err(fault) if fault.severity == Severity::Fatal => return Err(fault),
+                Err(fault) => {
+                    self.failed(&fault);
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn simple_statement(&mut self, mut statement: Statement) -> Result<(), Fault> {
+        if parameters::count(&mut statement)? > 0 {
+            return Err(Fault::error("42P02", "there is no parameter $1"));
+        }
+        match Command::of(statement) {
+            Command::Query(statement) => {
+                self.check_transaction()?;
+                let query = Query::new(*statement)?;
+                self.whole_query(&query, &Default::default()).await
+            }
+            Command::Execute { name, parameters } => {
+                self.check_transaction()?;
+                let prepared = self.prepared(&name)?;
+                let values = prepared.typed(parameters)?;
+                match &prepared.query {
+                    Some(query) => self.whole_query(query, &values).await,
+                    None => match prepared.command.clone() {
+                        Some(command) => Box::pin(self.command(command, true)).await,
+                        None => Ok(()),
+                    },
+                }
+            }
+            command => self.command(command, true).await,
+        }
+    }
+
+    /// Plans `query`, announces its columns and sends all its rows as text.
+    async fn whole_query(
+        &mut self,
+        query: &Query,
+        values: &std::collections::BTreeMap<usize, datafusion::sql::sqlparser::ast::Expr>,
+    ) -> Result<(), Fault> {
+        let begun = Instant::now();
+        let limit_ms = self.settings.statement_timeout_ms(self.shared.engine.config());
+        let stops = self.registration.begin(limit_ms, self.shared.stopping.clone());
+        let outcome = async {
+            let mut turn = self.shared.turns.take(&stops, &mut self.wire.frames).await?;
+            let (mut rows, columns) = tokio::select! {
+                biased;
+                fault = stops.stopped(&mut self.wire.frames) => return Err(fault),
+                started = guarded(start(&self.session, query, values)) => started??,
+            };
+            self.wire.outbox.row_description(&columns, &[]);
+            let zone = settings::zone(&self.session);
+            let formats = vec![Format::Text; columns.len()];
+            let sending = Sending { formats: &formats, zone, rows_max: 0 };
+            rows.send(sending, &mut self.wire, &stops, &mut turn).await
+        }
+        .await;
+        match outcome {
+            Ok(progress) => {
+                self.ended(begun, progress.rows, progress.bytes, None);
+                self.wire.outbox.complete(&format!("SELECT {}", progress.rows));
+                Ok(())
+            }
+            Err(fault) => {
+                self.ended(begun, 0, 0, Some(&fault));
+                Err(fault)
+            }
+        }
+    }
+
+    /// The prepared statement called `name`.
+    pub(super) fn prepared(&self, name: &str) -> Result<Arc<Prepared>, Fault> {
+        self.statements.get(name).cloned().ok_or_else(|| {
+            Fault::error("26000", format!("prepared statement \"{name}\" does not exist"))
+        })
+    }
+
+    /// Refuses what a failed transaction does not take.
+    pub(super) fn check_transaction(&self) -> Result<(), Fault> {
+        if self.status != TransactionStatus::Failed {
+            return Ok(());
+        }
+        let message = "current transaction is aborted, commands ignored until end of transaction block";
+        Err(Fault::error("25P02", message))
+    }
+
+    /// Runs a command that the session answers itself; `is_described` if its columns are not
+    /// announced yet.
+    pub(super) async fn command(&mut self, command: Command, is_described: bool) -> Result<(), Fault> {
+        if !command.ends_transaction() {
+            self.check_transaction()?;
+        }
+        if let (true, Some(columns)) = (is_described, command.columns()) {
+            self.wire.outbox.row_description(&columns, &[]);
+        }
+        let tag: &str = match command {
+            Command::Set { name, value, is_local } => {
+                self.set(&name, value.as_deref(), is_local)?;
+                "SET"
+            }
+            Command::Accept(tag) => tag,
+            Command::Show(name) => {
+                let (_, value) = self.settings.show(&name)?;
+                self.wire.outbox.text_row(&[Some(value)]);
+                "SHOW"
+            }
+            Command::ShowAll => {
+                for (name, value, meaning) in self.settings.all() {
+                    self.wire.outbox.text_row(&[Some(name), Some(value), Some(meaning)]);
+                }
+                "SHOW"
+            }
+            Command::Reset(name) => {
+                self.reset(name.as_deref())?;
+                "RESET"
+            }
+            Command::Discard { is_all } => {
+                if is_all {
+                    self.discard_all()?;
+                    "DISCARD ALL"
+                } else {
+                    "DISCARD"
+                }
+            }
+            Command::Prepare { name, types, statement } => {
+                self.prepare(name, &types, *statement).await?;
+                "PREPARE"
+            }
+            Command::Deallocate(name) => {
+                self.deallocate(name.as_deref())?;
+                "DEALLOCATE"
+            }
+            Command::Close(name) => {
+                if let Some(name) = name {
+                    let message = format!("cursor \"{name}\" does not exist");
+                    return Err(Fault::error("34000", message));
+                }
+                "CLOSE CURSOR ALL"
+            }
+            Command::Refused { sqlstate, message } => return Err(Fault::error(sqlstate, message)),
+            Command::Query(_) | Command::Execute { .. } => {
+                return Err(Fault::error("0A000", "EXECUTE cannot be prepared"));
+            }
+            transaction => self.transaction(&transaction)?,
+        };
+        self.wire.outbox.complete(tag);
+        Ok(())
+    }
+
+    /// BEGIN, COMMIT and their kin; the tag of the answer.
+    fn transaction(&mut self, command: &Command) -> Result<&'static str, Fault> {
+        use TransactionStatus::{Failed, Idle, Open};
+        let is_open = self.status != Idle;
+        match command {
+            Command::Begin if is_open => {
+                self.warn("25001", "there is already a transaction in progress");
+                Ok("BEGIN")
+            }
+            Command::Begin => {
+                self.begin();
+                Ok("BEGIN")
+            }
+            Command::Commit { is_chained } => {
+                let has_failed = self.status == Failed;
+                self.end(has_failed, *is_chained);
+                Ok(if has_failed { "ROLLBACK" } else { "COMMIT" })
+            }
+            Command::Rollback { is_chained } => {
+                self.end(true, *is_chained);
+                Ok("ROLLBACK")
+            }
+            _ if !is_open => {
+                Err(Fault::error("25P01", "SAVEPOINT can only be used in transaction blocks"))
+            }
+            // Nothing is written, so that going back to a savepoint has nothing to undo.
+            Command::RollbackTo => {
+                self.status = Open;
+                Ok("ROLLBACK")
+            }
+            Command::Release => Ok("RELEASE"),
+            _ => Ok("SAVEPOINT"),
+        }
+    }
+
+    /// Opens a transaction: all its statements read the tables as they are now.
+    fn begin(&mut self) {
+        self.session.advance();
+        self.session.pin(true);
+        self.settings.begin();
+        self.status = TransactionStatus::Open;
+    }
+
+    fn end(&mut self, has_failed: bool, is_chained: bool) {
+        if self.status == TransactionStatus::Idle {
+            self.warn("25P01", NO_TRANSACTION);
+            return;
+        }
+        self.session.pin(false);
+        for (name, value) in self.settings.end(has_failed) {
+            self.apply(name, &value);
+        }
+        self.portals.clear();
+        self.status = TransactionStatus::Idle;
+        if is_chained {
+            self.begin();
+        }
+    }
+
+    fn warn(&mut self, sqlstate: &str, message: &str) {
+        self.wire.outbox.notice(&Fault::warning(sqlstate, message));
+    }
+
+    fn set(&mut self, name: &str, value: Option<&str>, is_local: bool) -> Result<(), Fault> {
+        if is_local && self.status == TransactionStatus::Idle {
+            self.warn("25P01", "SET LOCAL can only be used in transaction blocks");
+            return Ok(());
+        }
+        let (name, value) = match value {
+            None => self.settings.reset(name)?,
+            Some(value) => {
+                let (known, _) = self.settings.show(name)?;
+                if settings::is_of_session(known) {
+                    self.session.set(known, value)?;
+                }
+                self.settings.set(name, value, is_local)?
+            }
+        };
+        self.apply(name, &value);
+        Ok(())
+    }
+
+    fn reset(&mut self, name: Option<&str>) -> Result<(), Fault> {
+        let names: Vec<&str> = match name {
+            Some(name) => vec![name],
+            None => self.settings.all().map(|(name, ..)| name).collect(),
+        };
+        for name in names {
+            let (name, value) = self.settings.reset(name)?;
+            self.apply(name, &value);
+        }
+        Ok(())
+    }
+
+    /// Makes a value that is known to be good hold, and tells the client if it wants to know.
+    fn apply(&mut self, name: &'static str, value: &str) {
+        if settings::is_of_session(name)
+            && let Err(error) = self.session.set(name, value)
+        {
+            tracing::error!(name, error = error.chain(), "a setting was not taken back");
+        }
+        if settings::is_reported(name) {
+            self.wire.outbox.parameter_status(name, value);
+        }
+    }
+
+    fn discard_all(&mut self) -> Result<(), Fault> {
+        if self.status != TransactionStatus::Idle {
+            return Err(Fault::error("25001", "DISCARD ALL cannot run inside a transaction block"));
+        }
+        self.portals.clear();
+        self.statements.clear();
+        self.reset(None)
+    }
+
+    async fn prepare(
+        &mut self,
+        name: String,
+        types: &[String],
+        statement: Statement,
+    ) -> Result<(), Fault> {
+        Self::check_room(self.statements.len(), "prepared statements")?;
+        if self.statements.contains_key(&name) {
+            let message = format!("prepared statement \"{name}\" already exists");
+            return Err(Fault::error("42P05", message));
+        }
+        let declared: Vec<u32> = types
+            .iter()
+            .map(|text| {
+                parameters::oid_of_name(text).ok_or_else(|| {
+                    Fault::error("42704", format!("type \"{}\" does not exist", text.to_lowercase()))
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        let prepared = Prepared::of(&self.session, statement, &declared).await?;
+        self.statements.insert(name, Arc::new(prepared));
+        Ok(())
+    }
+
+    fn deallocate(&mut self, name: Option<&str>) -> Result<(), Fault> {
+        match name {
+            None => self.statements.clear(),
+            Some(name) => {
+                self.prepared(name)?;
+                self.statements.remove(name);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Plans `query` and starts it.
+pub(super) async fn start(
+    session: &crate::session::Session,
+    query: &Query,
+    values: &std::collections::BTreeMap<usize, datafusion::sql::sqlparser::ast::Expr>,
+) -> Result<(Rows, Columns), Fault> {
+    let (plan, columns) = query.plan(session, values).await?;
+    let stream = session.run(plan).await?;
+    Ok((Rows::new(stream), columns))
+}

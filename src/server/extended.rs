@@ -1,0 +1,170 @@
+//! The extended protocol: Parse, Bind, Describe, Execute, Close.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use pgwire::messages::extendedquery::{Bind, Close, Describe, Execute, Parse};
+
+use super::connection::Connection;
+use super::execute::start;
+use super::fault::Fault;
+use super::parameters::Sent;
+use super::prepared::{Portal, Prepared, formats};
+use super::rows::{Sending, guarded};
+use super::settings;
+
+const STATEMENT: u8 = b'S';
+
+impl Connection {
+    pub(super) async fn parse(&mut self, parse: Parse) -> Result<(), Fault> {
+        let name = parse.name.unwrap_or_default();
+        if !name.is_empty() {
+            if self.statements.contains_key(&name) {
+                let message = format!("prepared statement \"{name}\" already exists");
+                return Err(Fault::error("42P05", message));
+            }
+            Self::check_room(self.statements.len(), "prepared statements")?;
+        }
+        let parsed = guarded(Prepared::parse(&self.session, &parse.query, &parse.type_oids));
+        let prepared = parsed.await??;
+        if !prepared.command.as_ref().is_some_and(|command| command.ends_transaction()) {
+            self.check_transaction()?;
+        }
+        self.statements.insert(name, Arc::new(prepared));
+        self.wire.outbox.parse_complete();
+        Ok(())
+    }
+
+    pub(super) fn bind(&mut self, bind: Bind) -> Result<(), Fault> {
+        let name = bind.portal_name.unwrap_or_default();
+        if !name.is_empty() {
+            if self.portals.contains_key(&name) {
+                let message = format!("cursor \"{name}\" already exists");
+                return Err(Fault::error("42P03", message));
+            }
+            Self::check_room(self.portals.len(), "portals")?;
+        }
+        let prepared = self.prepared(bind.statement_name.as_deref().unwrap_or_default())?;
+        let sent_formats = formats(&bind.parameter_format_codes, bind.parameters.len())?;
+        let sent: Vec<Sent> = sent_formats
+            .into_iter()
+            .zip(bind.parameters)
+            .map(|(format, bytes)| Sent { format, bytes })
+            .collect();
+        let values = prepared.bind(&sent)?;
+        let columns = prepared.columns.as_ref().map_or(0, Vec::len);
+        let formats = match columns {
+            0 => vec![],
+            count => formats(&bind.result_column_format_codes, count)?,
+        };
+        let portal = Portal { prepared, values, formats, rows: None, is_done: false };
+        self.portals.insert(name, portal);
+        self.wire.outbox.bind_complete();
+        Ok(())
+    }
+
+    pub(super) fn describe(&mut self, describe: &Describe) -> Result<(), Fault> {
+        let name = describe.name.as_deref().unwrap_or_default();
+        let (prepared, formats) = if describe.target_type == STATEMENT {
+            let prepared = self.prepared(name)?;
+            self.wire.outbox.parameter_description(&prepared.parameters);
+            (prepared, vec![])
+        } else {
+            let portal = self.portals.get(name).ok_or_else(|| no_portal(name))?;
+            (portal.prepared.clone(), portal.formats.clone())
+        };
+        match &prepared.columns {
+            Some(columns) => self.wire.outbox.row_description(columns, &formats),
+            None => self.wire.outbox.no_data(),
+        }
+        Ok(())
+    }
+
+    pub(super) async fn execute_portal(&mut self, execute: &Execute) -> Result<(), Fault> {
+        let name = execute.name.as_deref().unwrap_or_default();
+        // Out of the map while it runs: a portal that fails is gone.
+        let portal = self.portals.remove(name).ok_or_else(|| no_portal(name))?;
+        let Some(command) = portal.prepared.command.clone() else {
+            self.wire.outbox.empty_query();
+            self.portals.insert(name.to_owned(), portal);
+            return Ok(());
+        };
+        if portal.prepared.query.is_none() {
+            self.command(command, false).await?;
+            return Ok(());
+        }
+        self.check_transaction()?;
+        let rows_max = u64::try_from(execute.max_rows).unwrap_or(0);
+        let begun = Instant::now();
+        match self.continue_portal(portal, rows_max).await {
+            Ok((portal, rows, bytes)) => {
+                self.ended(begun, rows, bytes, None);
+                if portal.is_done {
+                    self.wire.outbox.complete(&format!("SELECT {rows}"));
+                } else {
+                    self.wire.outbox.portal_suspended();
+                }
+                self.portals.insert(name.to_owned(), portal);
+                Ok(())
+            }
+            Err(fault) => {
+                self.ended(begun, 0, 0, Some(&fault));
+                Err(fault)
+            }
+        }
+    }
+
+    async fn continue_portal(
+        &mut self,
+        mut portal: Portal,
+        rows_max: u64,
+    ) -> Result<(Portal, u64, u64), Fault> {
+        let prepared = portal.prepared.clone();
+        let (Some(query), false) = (&prepared.query, portal.is_done) else {
+            return Ok((portal, 0, 0));
+        };
+        let limit_ms = self.settings.statement_timeout_ms(self.shared.engine.config());
+        let stops = self.registration.begin(limit_ms, self.shared.stopping.clone());
+        let mut turn = self.shared.turns.take(&stops, &mut self.wire.frames).await?;
+        let mut rows = match portal.rows.take() {
+            Some(rows) => rows,
+            None => {
+                let (rows, columns) = tokio::select! {
+                    biased;
+                    fault = stops.stopped(&mut self.wire.frames) => return Err(fault),
+                    started = guarded(start(&self.session, query, &portal.values)) => started??,
+                };
+                let types = |columns: &[super::outbox::ColumnDescription]| -> Vec<u32> {
+                    columns.iter().map(|column| column.pg_type.oid).collect()
+                };
+                let described = prepared.columns.as_deref().unwrap_or_default();
+                if types(&columns) != types(described) {
+                    // A table changed since Parse; the client would read bytes of another type.
+                    return Err(Fault::error("0A000", "cached plan must not change result type"));
+                }
+                rows
+            }
+        };
+        let zone = settings::zone(&self.session);
+        let sending = Sending { formats: &portal.formats, zone, rows_max };
+        let progress = rows.send(sending, &mut self.wire, &stops, &mut turn).await?;
+        portal.is_done = progress.is_end;
+        portal.rows = (!progress.is_end).then_some(rows);
+        Ok((portal, progress.rows, progress.bytes))
+    }
+
+    pub(super) fn close(&mut self, close: &Close) -> Result<(), Fault> {
+        let name = close.name.as_deref().unwrap_or_default();
+        if close.target_type == STATEMENT {
+            self.statements.remove(name);
+        } else {
+            self.portals.remove(name);
+        }
+        self.wire.outbox.close_complete();
+        Ok(())
+    }
+}
+
+fn no_portal(name: &str) -> Fault {
+    Fault::error("34000", format!("portal \"{name}\" does not exist"))
+}
