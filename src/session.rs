@@ -15,6 +15,7 @@ mod gate;
 mod limits;
 mod memory;
 mod settings;
+mod workers;
 
 use std::future::Future;
 use std::sync::{Arc, RwLock};
@@ -25,7 +26,6 @@ use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool, TrackCons
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::Statement;
@@ -47,6 +47,7 @@ pub struct Engine {
     lake: Lake,
     base: SessionState,
     runtime: Arc<RuntimeEnv>,
+    workers: workers::Workers,
     views: Vec<ViewDefinition>,
     table_functions: Arc<expand::TableFunctions>,
     current: RwLock<Arc<catalog::Generation>>,
@@ -70,6 +71,7 @@ impl Engine {
     ) -> Result<Arc<Self>> {
         let lake = Lake::open(&config).await?;
         let runtime = runtime(&config)?;
+        let workers = workers::Workers::new(config.threads_resolved())?;
         let (url, store) = lake.object_store();
         // The engine registers the whole local disk by itself; nothing but the lake is to be read.
         if let Ok(local) = url::Url::parse("file:///") {
@@ -85,6 +87,7 @@ impl Engine {
             lake,
             base,
             runtime,
+            workers,
             views,
             table_functions,
             current: RwLock::new(first),
@@ -114,6 +117,11 @@ impl Engine {
     /// Memory held by running queries (bytes).
     pub fn memory_reserved_bytes(&self) -> usize {
         self.runtime.memory_pool.reserved()
+    }
+
+    /// Queries that panicked (count); each was an error of that query only.
+    pub fn panic_count(&self) -> u64 {
+        self.workers.panic_count()
     }
 
     /// Version of every table that sessions now see.
@@ -243,7 +251,7 @@ impl Session {
         ));
         let runtime = RuntimeEnv { memory_pool: pool, ..self.engine.runtime.as_ref().clone() };
         let task = TaskContext::from(&state).with_runtime(Arc::new(runtime));
-        Ok(execute_stream(physical, Arc::new(task))?)
+        Ok(self.engine.workers.run(physical, Arc::new(task)))
     }
 
     /// Parses, plans and starts the one statement of `sql`.
@@ -317,6 +325,7 @@ fn base_state(config: &Config, runtime: Arc<RuntimeEnv>) -> Result<SessionState>
         .with_config(options)
         .with_runtime_env(runtime)
         .with_default_features()
+        .with_physical_optimizer_rule(Arc::new(workers::YieldAfterJoins))
         .build();
     let context = SessionContext::new_with_state(state);
     context.register_udf(settings::session_as_of());

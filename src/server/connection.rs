@@ -138,6 +138,8 @@ impl Connection {
         shared.catalog.install(&session)?;
         let mut settings = Settings::new(&startup.user, shared.engine.config());
         for (name, value) in &startup.settings {
+            // Some drivers quote the value as if it were SQL.
+            let value = value.trim_matches('\'');
             let (name, value) = settings.set(name, value, false)?;
             if settings::is_of_session(name) {
                 session.set(name, &value)?;

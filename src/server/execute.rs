@@ -34,8 +34,9 @@ impl Connection {
         if statements.is_empty() {
             self.wire.outbox.empty_query();
         }
+        let text = (statements.len() == 1).then_some(sql);
         for statement in statements {
-            match self.simple_statement(statement).await {
+            match self.simple_statement(statement, text).await {
                 Ok(()) => {}
                 Err(fault) if fault.severity == Severity::Fatal => return Err(fault),
                 Err(fault) => {
@@ -47,14 +48,18 @@ impl Connection {
         Ok(())
     }
 
-    async fn simple_statement(&mut self, mut statement: Statement) -> Result<(), Fault> {
+    async fn simple_statement(
+        &mut self,
+        mut statement: Statement,
+        text: Option<&str>,
+    ) -> Result<(), Fault> {
         if parameters::count(&mut statement)? > 0 {
             return Err(Fault::error("42P02", "there is no parameter $1"));
         }
         match Command::of(statement) {
             Command::Query(statement) => {
                 self.check_transaction()?;
-                let query = Query::new(*statement)?;
+                let query = Query::new(*statement, text)?;
                 self.whole_query(&query, &Default::default()).await
             }
             Command::Execute { name, parameters } => {
@@ -322,7 +327,7 @@ impl Connection {
                 })
             })
             .collect::<Result<_, _>>()?;
-        let prepared = Prepared::of(&self.session, statement, &declared).await?;
+        let prepared = Prepared::of(&self.session, statement, None, &declared).await?;
         self.statements.insert(name, Arc::new(prepared));
         Ok(())
     }

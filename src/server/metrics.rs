@@ -90,12 +90,13 @@ impl Metrics {
         let plain = [
             ("runrate_rows_returned_total", &self.rows),
             ("runrate_bytes_returned_total", &self.bytes),
-            ("runrate_panics_total", &self.panics),
             ("runrate_refresh_failures_total", &self.refresh_failures),
         ];
         for (name, counter) in plain {
             line(&mut out, &format!("# TYPE {name} counter\n{name} {}", counter.get()));
         }
+        let panics = self.panics.get() + engine.panic_count();
+        line(&mut out, &format!("# TYPE runrate_panics_total counter\nrunrate_panics_total {panics}"));
         self.histogram(&mut out);
         gauge(&mut out, "runrate_query_queue_depth", "", queued as f64);
         let reserved = engine.memory_reserved_bytes();

@@ -1,7 +1,10 @@
 //! Column names as Postgres gives them: `count` and `?column?`, not the engine's own.
 
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, Ident, Query, Select, SelectItem, SetExpr, Statement,
+    Expr, Function, Ident, Query, Select, SelectItem, SetExpr, Statement, visit_expressions_mut,
 };
 
 /// Gives an alias to items of the outermost SELECT that say the same as one before them.
@@ -13,22 +16,34 @@ pub(super) fn tell_apart(statement: &mut Statement) {
     let Some(select) = outermost_mut(query) else { return };
     let mut seen: Vec<String> = vec![];
     for (at, item) in select.projection.iter_mut().enumerate() {
-        let said = match &*item {
-            SelectItem::UnnamedExpr(expr) => expr.to_string(),
+        let text = match &*item {
+            SelectItem::UnnamedExpr(expr) => said(expr),
             SelectItem::ExprWithAlias { alias, .. } => alias.value.clone(),
             _ => continue,
         };
-        if !seen.contains(&said) {
-            seen.push(said);
+        if !seen.contains(&text) {
+            seen.push(text);
             continue;
         }
         let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = &*item
         else {
             continue;
         };
-        let alias = Ident::with_quote('"', format!("{said}:{}", at + 1));
+        let alias = Ident::with_quote('"', format!("{text}:{}", at + 1));
         *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
     }
+}
+
+/// What the engine calls `expr`: its text without casts.
+fn said(expr: &Expr) -> String {
+    let mut bare = expr.clone();
+    let _: ControlFlow<()> = visit_expressions_mut(&mut bare, |expr| {
+        while let Expr::Cast { expr: inner, .. } | Expr::Nested(inner) = expr {
+            *expr = std::mem::replace(inner.as_mut(), Expr::Wildcard(AttachedToken::empty()));
+        }
+        ControlFlow::Continue(())
+    });
+    bare.to_string()
 }
 
 /// Names of the columns of `statement`, as it was before [`tell_apart`].

@@ -27,11 +27,10 @@ pub(super) struct Query {
 pub(super) type Columns = Vec<ColumnDescription>;
 
 impl Query {
-    /// Takes over what only Postgres says like that.
-    pub(super) fn new(statement: Statement) -> Result<Self> {
+    /// Takes over what only Postgres says like that; `text` is the client's, if it holds only this.
+    pub(super) fn new(statement: Statement, text: Option<&str>) -> Result<Self> {
         let names = names::of(&statement);
-        let mut statement = catalog::rewrite(statement)?;
-        names::tell_apart(&mut statement);
+        let statement = catalog::rewrite(statement, text)?;
         Ok(Self { statement, names })
     }
 
@@ -43,6 +42,7 @@ impl Query {
     ) -> Result<(LogicalPlan, Columns)> {
         let mut statement = self.statement.clone();
         parameters::substitute(&mut statement, values);
+        names::tell_apart(&mut statement);
         let plan = session.plan(statement).await?;
         let columns = rows::columns(plan.schema().as_arrow(), self.names.as_deref())?;
         Ok((plan, columns))
@@ -77,13 +77,14 @@ impl Prepared {
         let Some(statement) = statement else {
             return Ok(Self { command: None, query: None, parameters: vec![], columns: None });
         };
-        Self::of(session, statement, declared).await
+        Self::of(session, statement, Some(sql), declared).await
     }
 
     /// As [`Prepared::parse`], for a statement that is parsed.
     pub(super) async fn of(
         session: &Session,
         mut statement: Statement,
+        text: Option<&str>,
         declared: &[u32],
     ) -> Result<Self> {
         let count = parameters::count(&mut statement)?.max(declared.len());
@@ -92,8 +93,8 @@ impl Prepared {
             let columns = command.columns();
             return Ok(Self { command: Some(command), query: None, parameters: vec![], columns });
         };
-        let query = Query::new(statement.as_ref().clone())?;
-        let parameters = infer(session, statement.as_ref().clone(), count, declared).await?;
+        let query = Query::new(statement.as_ref().clone(), text)?;
+        let parameters = infer(session, statement.as_ref().clone(), text, count, declared).await?;
         let nulls = parameters.iter().enumerate();
         let nulls = nulls.map(|(at, oid)| (at + 1, parameters::null(*oid))).collect();
         let (_, columns) = query.plan(session, &nulls).await?;
@@ -143,6 +144,7 @@ impl Prepared {
 async fn infer(
     session: &Session,
     mut statement: Statement,
+    text: Option<&str>,
     count: usize,
     declared: &[u32],
 ) -> Result<Vec<u32>> {
@@ -151,9 +153,12 @@ async fn infer(
     known.extend(given.map(|(at, oid)| (at + 1, *oid)));
     if (1..=count).any(|number| !known.contains_key(&number)) {
         let lists = parameters::any_to_in(&mut statement);
-        let mut query = Query::new(statement)?;
+        // The text still has what was just changed.
+        let text = text.filter(|_| lists.is_empty());
+        let mut query = Query::new(statement, text)?;
         let nulls = known.iter().map(|(number, oid)| (*number, parameters::null(*oid))).collect();
         parameters::substitute(&mut query.statement, &nulls);
+        names::tell_apart(&mut query.statement);
         let plan = session.plan(query.statement).await?;
         for (name, data_type) in plan.get_parameter_types()? {
             let Some(number) = name.strip_prefix('$').and_then(|n| n.parse().ok()) else { continue };

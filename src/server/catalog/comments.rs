@@ -32,6 +32,17 @@ impl Comments {
         self.0.insert(key, text.to_owned());
     }
 
+    /// Comment of the column with `number` (from 1) of a canonical table.
+    pub(super) fn of_number(&self, schema: &str, relation: &str, number: i64) -> Option<&str> {
+        let at = usize::try_from(number.checked_sub(1)?).ok()?;
+        let table = match schema {
+            schema::CRM => schema::table(relation),
+            schema::OPS => schema::ops_tables().find(|table| table.name == relation),
+            _ => None,
+        };
+        self.of(schema, relation, table?.all_columns().nth(at)?.name)
+    }
+
     /// Comment of `column` of a relation, or of the relation itself if it is empty.
     pub(super) fn of(&self, schema: &str, relation: &str, column: &str) -> Option<&str> {
         let key = (schema.to_owned(), relation.to_owned(), column.to_owned());

@@ -170,6 +170,8 @@ fn register_session(registrar: &Registrar<'_>, user: &str) {
         registrar.text(name, &[0], Some(user.to_owned()));
     }
     registrar.text("version", &[0], Some(format!("PostgreSQL {SERVER_VERSION}")));
+    // There are no locks to give back.
+    registrar.text("pg_advisory_unlock_all", &[0], None);
     registrar.text("inet_server_addr", &[0], None);
     registrar.text("inet_client_addr", &[0], None);
     registrar.boolean("pg_is_in_recovery", &[0], false);
@@ -224,8 +226,16 @@ fn register_objects(registrar: &Registrar<'_>, shared: &Catalog) {
     };
     let describe = described(shared.oids.clone(), shared.comments.clone());
     registrar.add("obj_description", &[1, 2], DataType::Utf8, move |given, _| describe(given, ""));
-    // A column's comment needs the table's columns in order, which pg_description joins; tools that
-    // call this function get the same text by number through it.
+    let (oids, comments) = (shared.oids.clone(), shared.comments.clone());
+    registrar.add("col_description", &[2], DataType::Utf8, move |given, _| {
+        let object = number(given.first()).and_then(|number| oids.object(number));
+        ScalarValue::Utf8(match (object, number(given.get(1))) {
+            (Some(Object::Relation(schema, name)), Some(column)) => {
+                comments.of_number(&schema, &name, column).map(str::to_owned)
+            }
+            _ => None,
+        })
+    });
     registrar.text("shobj_description", &[2], None);
     let oids = shared.oids.clone();
     registrar.add("pg_table_is_visible", &[1], DataType::Boolean, move |given, options| {
@@ -249,9 +259,23 @@ fn register_objects(registrar: &Registrar<'_>, shared: &Catalog) {
     for name in ["pg_get_viewdef", "pg_get_indexdef", "pg_get_ruledef", "pg_get_triggerdef"] {
         registrar.text(name, &[1, 2, 3], None);
     }
-    for name in ["pg_relation_size", "pg_total_relation_size", "pg_table_size"] {
+    registrar.add("pg_size_pretty", &[1], DataType::Utf8, |given, _| {
+        ScalarValue::Utf8(number(given.first()).map(pretty_size))
+    });
+    for name in ["pg_relation_size", "pg_total_relation_size", "pg_table_size", "pg_database_size"] {
         registrar.add(name, &[1, 2], DataType::Int64, |_, _| ScalarValue::Int64(None));
     }
+}
+
+/// Bytes as `pg_size_pretty` writes them: the largest unit that leaves two digits or more.
+fn pretty_size(bytes: i64) -> String {
+    let units = ["bytes", "kB", "MB", "GB", "TB", "PB"];
+    let (mut size, mut at) = (bytes, 0);
+    while size.abs() >= 10 * 1_024 && at + 1 < units.len() {
+        size = (size + 512 * size.signum()) / 1_024;
+        at += 1;
+    }
+    format!("{size} {}", units[at])
 }
 
 /// Signatures of our functions, as `\df` shows them.
@@ -260,7 +284,9 @@ fn register_functions(registrar: &Registrar<'_>, context: &SessionContext, oids:
         let functions = runrate_udfs::functions();
         let page = functions.iter().find(|function| function.name() == name)?.page();
         let syntax = page.syntax.strip_prefix(name)?;
-        Some(syntax.trim_start_matches('(').trim_end_matches(')').to_owned())
+        let syntax = syntax.trim_start_matches('(').trim_end_matches(')');
+        // A function with two forms shows both.
+        Some(syntax.replace(&format!(") or {name}("), " | "))
     };
     for name in ["pg_get_function_arguments", "pg_get_function_identity_arguments"] {
         let oids = oids.clone();

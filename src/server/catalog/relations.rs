@@ -106,7 +106,7 @@ impl PgCatalog {
         rows.oid("oid", names.iter().map(|name| self.schema_oid(name)));
         rows.text("nspname", NAME, names);
         rows.oid_of("nspowner", 10);
-        rows.null("nspacl");
+        rows.no_list("nspacl");
         rows.finish()
     }
 
@@ -152,9 +152,10 @@ impl PgCatalog {
         rows.oid_of("relrewrite", 0);
         rows.int4("relfrozenxid", 0);
         rows.int4("relminmxid", 0);
-        for name in ["relacl", "reloptions", "relpartbound"] {
-            rows.null(name);
+        for name in ["relacl", "reloptions"] {
+            rows.no_list(name);
         }
+        rows.null("relpartbound");
         rows.finish()
     }
 
@@ -203,9 +204,10 @@ impl PgCatalog {
         rows.boolean("attislocal", true);
         rows.int4("attinhcount", 0);
         rows.oid_of("attcollation", 0);
-        for name in ["attacl", "attoptions", "attfdwoptions", "attmissingval"] {
-            rows.null(name);
+        for name in ["attacl", "attoptions", "attfdwoptions"] {
+            rows.no_list(name);
         }
+        rows.null("attmissingval");
         rows.finish()
     }
 
@@ -250,14 +252,13 @@ impl PgCatalog {
         rows.boolean("datistemplate", false);
         rows.boolean("datallowconn", true);
         rows.int4("datconnlimit", -1);
-        rows.oid_of("dattablespace", 0);
+        rows.oid_of("dattablespace", 1_663);
         rows.text("datcollate", types::TEXT, vec!["C".to_owned()]);
         rows.text("datctype", types::TEXT, vec!["C.UTF-8".to_owned()]);
         for name in ["daticulocale", "datcollversion"] {
             rows.null(name);
         }
-        let list = DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)));
-        rows.push("datacl", new_null_array(&list, 1), None);
+        rows.no_list("datacl");
         rows.finish()
     }
 
@@ -449,6 +450,11 @@ impl Rows {
 
     fn null(&mut self, name: &str) {
         self.push(name, new_null_array(&DataType::Utf8, self.count), None);
+    }
+
+    fn no_list(&mut self, name: &str) {
+        let list = DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)));
+        self.push(name, new_null_array(&list, self.count), None);
     }
 
     fn finish(self) -> Result<RecordBatch> {

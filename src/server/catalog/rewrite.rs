@@ -4,9 +4,11 @@ use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, Ident, ObjectName, Statement, Visit, VisitMut, Visitor,
-    VisitorMut,
+    Expr, Function, FunctionArguments, Ident, ObjectName, Statement, Value, Visit, VisitMut,
+    Visitor, VisitorMut,
 };
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::Parser;
 use datafusion_pg_catalog::sql::PostgresCompatibilityParser;
 
 use super::{PG_CATALOG, PUBLIC};
@@ -15,21 +17,35 @@ use crate::error::{Error, Result};
 static PARSER: LazyLock<PostgresCompatibilityParser> =
     LazyLock::new(PostgresCompatibilityParser::new);
 
+/// No list of texts.
+static NO_LIST: LazyLock<Expr> = LazyLock::new(|| {
+    Parser::new(&PostgreSqlDialect {})
+        .try_with_sql("CAST(NULL AS TEXT[])")
+        .and_then(|mut parser| parser.parse_expr())
+        .unwrap_or(Expr::Value(Value::Null.into()))
+});
+
 /// The same question in the engine's words.
 ///
 /// Only statements about the catalog are rewritten by the library: its rules simplify what the
 /// engine cannot do, which is right for a tool's start-up query and wrong for a number.
 ///
+/// The library knows some questions by their wording, so it gets the client's own `text` where
+/// that holds nothing but the statement.
+///
 /// # Errors
 /// 42601 if the rewritten statement is not one.
-pub(in crate::server) fn rewrite(mut statement: Statement) -> Result<Statement> {
+pub(in crate::server) fn rewrite(mut statement: Statement, text: Option<&str>) -> Result<Statement> {
     if asks_catalog(&statement) {
+        let printed = text.is_none().then(|| statement.to_string());
+        let text = text.or(printed.as_deref()).unwrap_or_default();
         let mut rewritten = PARSER
-            .parse(&statement.to_string())
+            .parse(text)
             .map_err(|error| Error::statement("42601", error.to_string()))?;
         if let (Some(only), true) = (rewritten.pop(), rewritten.is_empty()) {
             statement = only;
         }
+        let _: ControlFlow<()> = VisitMut::visit(&mut statement, &mut NoLists);
     }
     let _: ControlFlow<()> = VisitMut::visit(&mut statement, &mut Unqualify);
     Ok(statement)
@@ -63,6 +79,24 @@ impl Visitor for AsksCatalog {
             _ => false,
         };
         if is_catalog { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+/// Puts NULL in the place of `ARRAY(SELECT ...)`, which the engine does not have.
+///
+/// Tools gather with it who belongs to a role and whom a policy is for: here, nobody.
+struct NoLists;
+
+impl VisitorMut for NoLists {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Function(Function { name, args: FunctionArguments::Subquery(_), .. }) = expr
+            && name.to_string().eq_ignore_ascii_case("array")
+        {
+            *expr = NO_LIST.clone();
+        }
+        ControlFlow::Continue(())
     }
 }
 
