@@ -56,6 +56,7 @@ async fn run_lane(lane: Lane) {
     let mut count = 0;
     for path in all.iter().filter(|path| path.display().to_string().contains(&wanted)) {
         let mut runner = Runner::new(|| async { Ok(Database(company.client(lane).await)) });
+        runner.add_label(lane.label());
         if let Err(error) = runner.run_file_async(path).await {
             faults.push(error.to_string());
         }

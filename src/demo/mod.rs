@@ -70,7 +70,47 @@ pub struct Query {
 }
 
 /// Five queries, one for each step of the process.
-pub const QUERIES: &[Query] = &[];
+pub const QUERIES: &[Query] = &[
+    Query {
+        step: "collect",
+        question: "Where does the pipeline stand, stage by stage?",
+        sql: "SELECT stage_label, deal_count, amount, weighted_amount, overdue_count, \
+              stale_count FROM collect.pipeline_snapshot ORDER BY stage_ordinal",
+    },
+    Query {
+        step: "demand",
+        question: "What will the coming quarters bring, against their quota?",
+        sql: "SELECT quarter_end, closed_amount, commit_amount, weighted_amount, \
+              trend_lo_amount, trend_amount, trend_hi_amount, quota_amount, \
+              gap_amount FROM demand.forecast_quarter WHERE scope_type = 'company' \
+              ORDER BY quarter_end",
+    },
+    Query {
+        step: "supply",
+        question: "How many sellers are missing, and when must they start?",
+        sql: "SELECT period_start, segment, round(demand) AS demand, round(capacity) \
+              AS capacity, round(gap) AS gap, hires_needed, latest_start FROM \
+              supply.capacity_gap WHERE resource_type = 'seller' AND gap IS NOT NULL \
+              ORDER BY period_start, segment",
+    },
+    Query {
+        step: "reconcile",
+        question: "Who makes the quota of the quarter?",
+        sql: "SELECT rank, name, quota, actual, round(attainment, 3) AS attainment, \
+              round(pace, 3) AS pace, status FROM quota_attainment(DATE '2026-04-01', \
+              DATE '2026-06-30', 'rep') ORDER BY rank",
+    },
+    Query {
+        step: "measure",
+        question: "Do we win more than we used to, beyond chance?",
+        sql: "SELECT CAST(date_trunc('quarter', close_date) AS date) AS quarter, \
+              count(*) AS closed_count, round(win_rate(is_won), 3) AS win_rate, \
+              round(win_rate_lo(count(*) FILTER (WHERE is_won), count(*)), 3) AS lo, \
+              round(win_rate_hi(count(*) FILTER (WHERE is_won), count(*)), 3) AS hi \
+              FROM crm.opportunities WHERE is_closed AND NOT is_deleted GROUP BY 1 \
+              ORDER BY 1",
+    },
+];
 
 /// Everything that has been made up so far.
 #[derive(Debug)]

@@ -115,6 +115,12 @@ const PREFIXES: &[&str] = &[
 /// The first paragraph of `text`, without the engine's prefixes, in lower case, without a full stop.
 fn primary(text: &str) -> String {
     let mut rest = text.trim();
+    // A function of ours refused its arguments: what it says is the message.
+    const OURS: &str = "user-defined coercion failed with: Error during planning: ";
+    if let Some((_, said)) = rest.split_once(OURS) {
+        rest = said.split(". No function matches").next().unwrap_or(said);
+        rest = rest.split(" No function matches").next().unwrap_or(rest).trim_end_matches('.');
+    }
     while let Some(shorter) = PREFIXES.iter().find_map(|prefix| rest.strip_prefix(prefix)) {
         if shorter.is_empty() {
             return "division by zero".into();

@@ -3,7 +3,11 @@
 //! Flat chains are the danger: the parser guards nesting, but `a + a + ...` or a thousand UNION arms
 //! become trees as deep as they are long, and walking or dropping those ends the process.
 
-use datafusion::sql::sqlparser::ast::Statement;
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    CastKind, DataType, Expr, Statement, Value, visit_expressions_mut,
+};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -31,11 +35,33 @@ pub(super) fn parse(sql: &str, bytes_max: usize) -> Result<Vec<Statement>> {
         .tokenize_with_location()
         .map_err(|e| Error::statement("42601", format!("syntax error: {e}")))?;
     check(&tokens)?;
-    Parser::new(&dialect)
+    let mut statements = Parser::new(&dialect)
         .with_recursion_limit(NESTING_MAX)
         .with_tokens_with_locations(tokens)
         .parse_statements()
-        .map_err(|e| Error::statement("42601", syntax_message(&e.to_string())))
+        .map_err(|e| Error::statement("42601", syntax_message(&e.to_string())))?;
+    statements.iter_mut().for_each(float_exponents);
+    Ok(statements)
+}
+
+/// Makes `1e308` a float: written as a decimal it would need 308 digits.
+fn float_exponents(statement: &mut Statement) {
+    let _: ControlFlow<()> = visit_expressions_mut(statement, |expr| {
+        if let Expr::Value(value) = expr
+            && let Value::Number(text, _) = &value.value
+            && text.contains(['e', 'E'])
+        {
+            let text = Value::SingleQuotedString(text.clone());
+            *expr = Expr::Cast {
+                kind: CastKind::Cast,
+                expr: Box::new(Expr::Value(text.into())),
+                data_type: DataType::DoublePrecision,
+                array: false,
+                format: None,
+            };
+        }
+        ControlFlow::Continue(())
+    });
 }
 
 /// The parser's words without its prefix.

@@ -15,7 +15,7 @@ pub(crate) const PAGE: Page = Page {
     summary: "Whole people to hire so that a gap closes.",
     formula: "ceil(gap / (productivity * mean_ramp * (1 - attrition))), 0 without a gap",
     nulls: "NULL gap, productivity or mean_ramp gives NULL; NULL also where no number of hires closes the gap in time, as with a mean_ramp of 0; NULL attrition means 0",
-    errors: "negative productivity or mean_ramp, attrition outside 0 to 1, NaN or infinity",
+    errors: "negative productivity, mean_ramp outside 0 to 1, attrition outside 0 to 1, NaN or infinity",
     source: "the quota-capacity model of sales planning",
     example: ("SELECT hires_needed(154500, 127500, 0.25)", "5"),
     arguments: &[

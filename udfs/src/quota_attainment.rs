@@ -44,7 +44,12 @@ fn evaluate(row: &Row<'_>) -> std::result::Result<Value, Fault> {
     let (Some(actual), Some(quota)) = (row.number(0)?, row.number(1)?) else {
         return Ok(Value::Number(None));
     };
-    let period = row.day(2).zip(row.day(3));
+    let period = match (row.day(2), row.day(3)) {
+        (None, None) => None,
+        (Some(start), Some(end)) => Some((start, end)),
+        // Half a period is no period that could be prorated.
+        _ => return Ok(Value::Number(None)),
+    };
     let active = (row.day(4), row.day(5));
     period::attainment(actual, quota, period, active, row.number_or(6, 1.0)?).map(Value::Number)
 }

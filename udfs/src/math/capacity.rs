@@ -31,7 +31,7 @@ pub fn target_gap(
 /// Zero without a gap; `None` where no number of hires closes it in time.
 ///
 /// # Errors
-/// Negative productivity or ramp, an attrition outside 0 to 1.
+/// Negative productivity, a ramp or an attrition outside 0 to 1.
 pub fn hires(
     gap: f64,
     productivity: f64,
@@ -39,7 +39,7 @@ pub fn hires(
     attrition: f64,
 ) -> Result<Option<i64>, Fault> {
     let productivity = not_negative("productivity", productivity)?;
-    let mean_ramp = not_negative("mean_ramp", mean_ramp)?;
+    let mean_ramp = within("mean_ramp", mean_ramp, 0.0, 1.0)?;
     let attrition = within("attrition", attrition, 0.0, 1.0)?;
     if gap <= 0.0 {
         return Ok(Some(0));

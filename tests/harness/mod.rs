@@ -1,0 +1,203 @@
+//! A small company in a lake of its own, served in this process, and clients of it in three lanes.
+
+mod binary;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use runrate::config::Config;
+use runrate::ingest::{self, Request, Silent};
+use runrate::server::encode::text_value;
+use runrate::server::{Server, roles};
+use runrate::session::{Engine, Session};
+use runrate::{error, reports};
+use tempfile::TempDir;
+use tokio_postgres::{NoTls, SimpleQueryMessage};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+const ROLE: &str = "slt";
+const PASSWORD: &str = "correct horse battery";
+
+/// How a statement reaches the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// In this process.
+    InProcess,
+    /// The simple protocol: text.
+    Simple,
+    /// The extended protocol: binary.
+    Extended,
+}
+
+impl Lane {
+    /// Name for `onlyif` and `skipif`.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::InProcess => "in_process",
+            Self::Simple => "wire_simple",
+            Self::Extended => "wire_extended",
+        }
+    }
+}
+
+/// The rows of a statement as text.
+pub struct Answer {
+    /// Columns (count); 0 for a statement that answers with none.
+    pub columns: usize,
+    /// Values as psql prints them.
+    pub rows: Vec<Vec<String>>,
+}
+
+/// An error as the client was told it.
+#[derive(Debug, thiserror::Error)]
+#[error("{sqlstate}: {message}")]
+pub struct Refusal {
+    /// Five characters.
+    pub sqlstate: String,
+    message: String,
+}
+
+impl From<error::Error> for Refusal {
+    fn from(error: error::Error) -> Self {
+        Self { sqlstate: error.sqlstate().into(), message: error.chain() }
+    }
+}
+
+impl From<tokio_postgres::Error> for Refusal {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let sqlstate = error.code().map_or("none", |code| code.code()).to_owned();
+        let message = error.as_db_error().map_or(error.to_string(), |e| e.message().to_owned());
+        Self { sqlstate, message }
+    }
+}
+
+/// A served lake; gone when dropped.
+pub struct Company {
+    engine: Arc<Engine>,
+    port: u16,
+    _stop: DropGuard,
+    _folder: TempDir,
+}
+
+impl Company {
+    /// Loads `tests/slt/company` and serves it.
+    pub async fn open() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let config = Config {
+            lake: folder.path().join("lake").to_string_lossy().into_owned(),
+            listen: "127.0.0.1:0".into(),
+            http: "127.0.0.1:0".into(),
+            // An unoptimised planner on a busy machine takes its time.
+            plan_timeout_ms: 60_000,
+            ..Config::default()
+        };
+        roles::add(&config.roles_path(), ROLE, PASSWORD).expect("a role");
+        let reports = reports::load().expect("sound reports");
+        let engine =
+            Engine::open(config, reports.views, reports.functions).await.expect("an empty lake");
+        let company = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/slt/company");
+        let request = Request::crm("template".to_owned(), vec![company]);
+        let summary = ingest::ingest(&engine, &request, Arc::new(Silent)).await.expect("ingests");
+        assert_eq!(ingest::exit_code(&Ok(summary)), 0, "the company is clean");
+        engine.refresh().await.expect("refreshes");
+        let server = Server::bind(engine.clone()).await.expect("binds");
+        let port = server.address().expect("an address").port();
+        let stop = CancellationToken::new();
+        tokio::spawn(server.run(stop.clone(), stop.clone()));
+        Self { engine, port, _stop: stop.drop_guard(), _folder: folder }
+    }
+
+    /// A client of its own session.
+    pub async fn client(&self, lane: Lane) -> Client {
+        if lane == Lane::InProcess {
+            return Client::InProcess(Box::new(self.engine.session(ROLE)));
+        }
+        let config = format!(
+            "host=127.0.0.1 port={} user={ROLE} password='{PASSWORD}' dbname=runrate",
+            self.port
+        );
+        let (client, connection) =
+            tokio_postgres::connect(&config, NoTls).await.expect("a connection");
+        tokio::spawn(connection);
+        if lane == Lane::Simple { Client::Simple(client) } else { Client::Extended(client) }
+    }
+}
+
+/// A session in one of the lanes.
+pub enum Client {
+    /// In this process.
+    InProcess(Box<Session>),
+    /// Over the simple protocol.
+    Simple(tokio_postgres::Client),
+    /// Over the extended protocol.
+    Extended(tokio_postgres::Client),
+}
+
+impl Client {
+    /// Runs one statement.
+    pub async fn run(&mut self, sql: &str) -> Result<Answer, Refusal> {
+        match self {
+            Self::InProcess(session) => in_process(session, sql).await,
+            Self::Simple(client) => simple(client, sql).await,
+            Self::Extended(client) => extended(client, sql).await,
+        }
+    }
+}
+
+/// NULL and the empty text are told apart.
+fn shown(text: Option<&str>) -> String {
+    match text {
+        None => "NULL".to_owned(),
+        Some("") => "(empty)".to_owned(),
+        Some(text) => text.to_owned(),
+    }
+}
+
+async fn in_process(session: &Session, sql: &str) -> Result<Answer, Refusal> {
+    if let Some(assignment) = sql.trim().strip_prefix("SET ") {
+        let (name, value) = assignment.split_once('=').expect("SET name = 'value'");
+        session.set(name.trim(), value.trim().trim_matches('\''))?;
+        return Ok(Answer { columns: 0, rows: vec![] });
+    }
+    let mut stream = session.query(sql).await?;
+    let columns = stream.schema().fields().len();
+    let mut rows = vec![];
+    while let Some(batch) = stream.next().await {
+        let batch = batch.map_err(error::Error::from)?;
+        for row in 0..batch.num_rows() {
+            let values = batch.columns().iter().map(|column| text_value(column, row));
+            rows.push(values.map(|value| shown(value.as_deref())).collect());
+        }
+    }
+    Ok(Answer { columns, rows })
+}
+
+async fn simple(client: &tokio_postgres::Client, sql: &str) -> Result<Answer, Refusal> {
+    let (mut columns, mut rows) = (0, vec![]);
+    for message in client.simple_query(sql).await? {
+        match message {
+            SimpleQueryMessage::RowDescription(described) => columns = described.len(),
+            SimpleQueryMessage::Row(row) => {
+                rows.push((0..row.len()).map(|at| shown(row.get(at))).collect());
+            }
+            _ => {}
+        }
+    }
+    Ok(Answer { columns, rows })
+}
+
+async fn extended(client: &tokio_postgres::Client, sql: &str) -> Result<Answer, Refusal> {
+    let statement = client.prepare(sql).await?;
+    let columns = statement.columns().len();
+    let answered = client.query(&statement, &[]).await?;
+    let rows = answered.iter().map(|row| {
+        let value = |at: usize| {
+            let raw: Option<binary::Bytes<'_>> = row.get(at);
+            let text = raw.map(|raw| binary::text(row.columns()[at].type_(), raw.0));
+            shown(text.as_deref())
+        };
+        (0..columns).map(value).collect()
+    });
+    Ok(Answer { columns, rows: rows.collect() })
+}
