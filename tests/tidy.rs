@@ -8,7 +8,13 @@ const COLUMNS_MAX: usize = 100;
 const FUNCTION_LINES_MAX: usize = 70;
 
 /// Functions that may be longer, each with its reason.
-const LONG_FUNCTIONS: &[(&str, &str)] = &[];
+const LONG_FUNCTIONS: &[(&str, &str)] = &[
+    ("src/demo/activities.rs:export", "one line a column of an export file"),
+    ("src/demo/activities.rs:record", "one line a column of an export file"),
+    ("src/demo/customers.rs:export_accounts", "one line a column of an export file"),
+    ("src/demo/leads.rs:export", "one line a column of an export file"),
+    ("src/demo/people.rs:export_quotas", "one line a column of an export file"),
+];
 
 /// A room, and what its files must not import: the arrows of the house, as a table.
 const FORBIDDEN: &[(&str, &[&str])] = &[
@@ -73,7 +79,13 @@ fn name(path: &Path) -> String {
 
 /// The part of a file before its unit tests.
 fn without_tests(text: &str) -> &str {
-    text.find("#[cfg(test)]").map_or(text, |at| &text[..at])
+    // A file of tests carries no such line itself: the file beside it does, where it names it.
+    let is_test = text.contains("#[test]") || text.contains("#[tokio::test");
+    match text.find("#[cfg(test)]") {
+        Some(at) => &text[..at],
+        None if is_test => "",
+        None => text,
+    }
 }
 
 fn sources() -> Vec<PathBuf> {

@@ -9,7 +9,12 @@ pub(super) fn run(name: Option<&str>) -> Result<u8> {
     let Some(name) = name else {
         let width = functions.iter().map(|function| function.name().len()).max().unwrap_or(0);
         let lines = functions.iter().map(|function| {
-            format!("{:width$}  {:9}  {}\n", function.name(), function.kind(), function.page().summary)
+            format!(
+                "{:width$}  {:9}  {}\n",
+                function.name(),
+                function.kind(),
+                function.page().summary
+            )
         });
         say(&lines.collect::<String>())?;
         return Ok(0);

@@ -66,9 +66,9 @@ pub(super) fn export(world: &mut World, export: &mut Export) {
     for (index, deal) in world.deals.iter().enumerate() {
         by_owner[deal.owner].push(index);
     }
-    for user in 0..world.users.len() {
+    for (user, deals) in by_owner.iter().enumerate() {
         if world.users[user].role == Role::Seller {
-            work_life(world, random, user, &by_owner[user], &mut books);
+            work_life(world, random, user, deals, &mut books);
         }
     }
     answers(world, random, &mut books.tasks);

@@ -331,7 +331,8 @@ mod tests {
             "-- requires: Opportunity(Id, StageName)\n\
              -- else product: SELECT name AS Id FROM crm.products\n\
              SELECT Id AS opportunity_id, percent(o.Probability) AS probability, p.\"Price\" AS amount\n\
-             FROM Opportunity o LEFT JOIN (SELECT Id, max(UnitPrice) AS price FROM Product GROUP BY Id) p\n\
+             FROM Opportunity o \
+             LEFT JOIN (SELECT Id, max(UnitPrice) AS price FROM Product GROUP BY Id) p\n\
                ON p.Id = o.ProductId\n\
              UNION ALL SELECT x.dealid AS opportunity_id FROM deals x WHERE amount > 0",
         )

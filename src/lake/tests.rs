@@ -221,7 +221,11 @@ proptest! {
     #[test]
     fn merges_agree_with_a_map(
         merges in prop::collection::vec(
-            prop::collection::btree_map(0_i64..40, (0_i64..1000, prop::option::of(0_i64..5)), 1..20),
+            prop::collection::btree_map(
+                0_i64..40,
+                (0_i64..1000, prop::option::of(0_i64..5)),
+                1..20,
+            ),
             1..8,
         ),
     ) {

@@ -72,10 +72,9 @@ pub(super) async fn serve(
         let startup = Startup::parse(version, startup)?;
         let roles = shared.roles.current();
         let done = login::log_in(&startup, &roles, &shared.pretender, &mut frames, &mut writer);
-        done.await.map_err(|fault| {
+        done.await.inspect_err(|fault| {
             METRICS.logins_failed.add(1);
             tracing::warn!(user = startup.user, sqlstate = fault.sqlstate, "login failed");
-            fault
         })?;
         Ok(startup)
     };

@@ -126,13 +126,18 @@ impl Connection {
         if self.status != TransactionStatus::Failed {
             return Ok(());
         }
-        let message = "current transaction is aborted, commands ignored until end of transaction block";
+        let message =
+            "current transaction is aborted, commands ignored until end of transaction block";
         Err(Fault::error("25P02", message))
     }
 
     /// Runs a command that the session answers itself; `is_described` if its columns are not
     /// announced yet.
-    pub(super) async fn command(&mut self, command: Command, is_described: bool) -> Result<(), Fault> {
+    pub(super) async fn command(
+        &mut self,
+        command: Command,
+        is_described: bool,
+    ) -> Result<(), Fault> {
         if !command.ends_transaction() {
             self.check_transaction()?;
         }
@@ -323,7 +328,10 @@ impl Connection {
             .iter()
             .map(|text| {
                 parameters::oid_of_name(text).ok_or_else(|| {
-                    Fault::error("42704", format!("type \"{}\" does not exist", text.to_lowercase()))
+                    Fault::error(
+                        "42704",
+                        format!("type \"{}\" does not exist", text.to_lowercase()),
+                    )
                 })
             })
             .collect::<Result<_, _>>()?;

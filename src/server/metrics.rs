@@ -61,7 +61,11 @@ pub(super) static METRICS: Metrics = Metrics {
 impl Metrics {
     /// Counts a statement that took `elapsed`.
     pub(super) fn query(&self, elapsed: Duration, is_ok: bool) {
-        if is_ok { self.queries_ok.add(1) } else { self.queries_failed.add(1) }
+        if is_ok {
+            self.queries_ok.add(1)
+        } else {
+            self.queries_failed.add(1)
+        }
         let seconds = elapsed.as_secs_f64();
         let bucket = BOUNDS.iter().position(|bound| seconds <= *bound).unwrap_or(BOUNDS.len());
         self.durations[bucket].add(1);
@@ -96,7 +100,10 @@ impl Metrics {
             line(&mut out, &format!("# TYPE {name} counter\n{name} {}", counter.get()));
         }
         let panics = self.panics.get() + engine.panic_count();
-        line(&mut out, &format!("# TYPE runrate_panics_total counter\nrunrate_panics_total {panics}"));
+        line(
+            &mut out,
+            &format!("# TYPE runrate_panics_total counter\nrunrate_panics_total {panics}"),
+        );
         self.histogram(&mut out);
         gauge(&mut out, "runrate_query_queue_depth", "", queued as f64);
         let reserved = engine.memory_reserved_bytes();

@@ -8,11 +8,11 @@ use datafusion::sql::sqlparser::ast::{Expr, Statement};
 
 use super::catalog;
 use super::encode::{Format, types};
+use super::names;
 use super::outbox::ColumnDescription;
 use super::parameters::{self, Sent};
 use super::rows::{self, Rows};
 use super::statement::Command;
-use super::names;
 use crate::error::{Error, Result};
 use crate::session::Session;
 
@@ -161,7 +161,9 @@ async fn infer(
         names::tell_apart(&mut query.statement);
         let plan = session.plan(query.statement).await?;
         for (name, data_type) in plan.get_parameter_types()? {
-            let Some(number) = name.strip_prefix('$').and_then(|n| n.parse().ok()) else { continue };
+            let Some(number) = name.strip_prefix('$').and_then(|n| n.parse().ok()) else {
+                continue;
+            };
             let found = data_type.filter(|found| *found != DataType::Null);
             let oid = found.map_or(Ok(types::TEXT), |found| types::of(&found).map(|t| t.oid))?;
             let is_list = lists.contains(&number);

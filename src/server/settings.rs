@@ -315,7 +315,7 @@ fn parse_duration(text: &str) -> Option<u64> {
 /// As Postgres shows it: in the largest unit that divides it.
 fn show_duration(ms: u64) -> String {
     let units = [("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000)];
-    match units.iter().find(|(_, size)| ms > 0 && ms % size == 0) {
+    match units.iter().find(|(_, size)| ms > 0 && ms.is_multiple_of(*size)) {
         Some((unit, size)) => format!("{}{unit}", ms / size),
         None if ms == 0 => "0".into(),
         None => format!("{ms}ms"),

@@ -63,7 +63,6 @@ impl Encryption {
         };
         Ok(Self { acceptor, is_required })
     }
-
 }
 
 fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor> {

@@ -127,8 +127,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_runs_one_waits_and_the_third_is_sent_away() {
-        let config =
-            Config { queries_running_max: 1, queries_queued_max: 1, ..Config::default() };
+        let config = Config { queries_running_max: 1, queries_queued_max: 1, ..Config::default() };
         let turns = Turns::new(&config);
         let sessions = Arc::new(Sessions::default());
         let registration = sessions.register(b"x");

@@ -43,7 +43,8 @@ pub(super) fn query(arguments: &BTreeMap<String, Expr>) -> Result<Query> {
         "SELECT {keys}f['ds'] AS ds, f['step'] AS step, f['yhat'] AS yhat, f['lo'] AS lo, \
          f['hi'] AS hi, f['method'] AS method, n_obs, \
          CASE WHEN f['lo'] IS NULL THEN 'short_history' ELSE 'ok' END AS status \
-         FROM (SELECT {keys}unnest(forecast({ts}, {value}, {horizon}, {method}, {level}, {season})) \
+         FROM (SELECT {keys}\
+         unnest(forecast({ts}, {value}, {horizon}, {method}, {level}, {season})) \
          AS f, count({value}) AS n_obs FROM {relation}{until}{by}) AS steps",
         method = option("method"),
         level = option("level"),

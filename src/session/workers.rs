@@ -85,7 +85,8 @@ impl Workers {
                 drop(sender.send(Err(DataFusionError::External(Box::new(error)))).await);
             }
         };
-        let running = self.runtime.as_ref().map(|runtime| AbortOnDropHandle::new(runtime.spawn(work)));
+        let running =
+            self.runtime.as_ref().map(|runtime| AbortOnDropHandle::new(runtime.spawn(work)));
         let rows = futures::stream::poll_fn(move |context| {
             // Held here: the query lives as long as its reader.
             let _running = &running;
@@ -165,7 +166,8 @@ mod tests {
         assert!(first.is_err(), "still computing");
         drop(stream);
         // The one thread is free again: another query gets its answer.
-        let mut next = session.query("SELECT count(*) FROM generate_series(1, 9)").await.expect("ok");
+        let mut next =
+            session.query("SELECT count(*) FROM generate_series(1, 9)").await.expect("ok");
         let answer = tokio::time::timeout(Duration::from_secs(10), next.next()).await;
         assert!(answer.expect("the thread is free").expect("a row").is_ok());
     }

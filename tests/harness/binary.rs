@@ -10,10 +10,7 @@ use tokio_postgres::types::{FromSql, Kind, Type};
 pub struct Bytes<'a>(pub &'a [u8]);
 
 impl<'a> FromSql<'a> for Bytes<'a> {
-    fn from_sql(
-        _: &Type,
-        raw: &'a [u8],
-    ) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
         Ok(Self(raw))
     }
 
@@ -129,10 +126,8 @@ fn timestamp(micros: i64) -> String {
         DateTime::from_timestamp(946_684_800, 0).expect("an instant").naive_utc();
     let instant = epoch + Duration::microseconds(micros);
     let text = instant.format("%Y-%m-%d %H:%M:%S%.6f").to_string();
-    text.strip_suffix(".000000").map_or_else(
-        || text.trim_end_matches('0').to_owned(),
-        ToOwned::to_owned,
-    )
+    text.strip_suffix(".000000")
+        .map_or_else(|| text.trim_end_matches('0').to_owned(), ToOwned::to_owned)
 }
 
 /// `{a,b}`: dimensions, a null flag, the element type, then length-prefixed elements.

@@ -66,6 +66,9 @@ pub(crate) fn udaf() -> Result<AggregateUDF> {
     })
 }
 
+/// A forecast, and the time of each of its steps.
+type Ahead = (Forecast, Vec<Option<i64>>);
+
 fn step_fields(ts: &DataType) -> Fields {
     Fields::from(vec![
         Field::new("step", DataType::Int32, false),
@@ -182,7 +185,7 @@ impl Series {
         distinct
     }
 
-    fn forecast(&mut self) -> std::result::Result<Option<(Forecast, Vec<Option<i64>>)>, Fault> {
+    fn forecast(&mut self) -> std::result::Result<Option<Ahead>, Fault> {
         let points = self.sorted();
         let Some((last, _)) = points.last().copied() else { return Ok(None) };
         let (horizon, level) = (self.options.horizon()?, self.options.level()?);

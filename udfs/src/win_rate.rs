@@ -40,7 +40,7 @@ pub(crate) fn udaf() -> Result<AggregateUDF> {
         kinds: KINDS,
         needed: 1,
         output: |_| DataType::Float64,
-        state: || ["won", "closed"].map(|name| sum_field(name)).to_vec(),
+        state: || ["won", "closed"].map(sum_field).to_vec(),
         accumulator: |_| Box::new(WinRate::default()),
     })
 }

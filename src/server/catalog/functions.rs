@@ -91,7 +91,9 @@ impl ScalarUDFImpl for Lookup {
         }
         let values = (0..rows).map(answer).collect::<Result<Vec<_>>>()?;
         if values.is_empty() {
-            return Ok(ColumnarValue::Array(datafusion::arrow::array::new_empty_array(&self.returns)));
+            return Ok(ColumnarValue::Array(datafusion::arrow::array::new_empty_array(
+                &self.returns,
+            )));
         }
         Ok(ColumnarValue::Array(ScalarValue::iter_to_array(values)?))
     }
@@ -262,7 +264,8 @@ fn register_objects(registrar: &Registrar<'_>, shared: &Catalog) {
     registrar.add("pg_size_pretty", &[1], DataType::Utf8, |given, _| {
         ScalarValue::Utf8(number(given.first()).map(pretty_size))
     });
-    for name in ["pg_relation_size", "pg_total_relation_size", "pg_table_size", "pg_database_size"] {
+    for name in ["pg_relation_size", "pg_total_relation_size", "pg_table_size", "pg_database_size"]
+    {
         registrar.add(name, &[1, 2], DataType::Int64, |_, _| ScalarValue::Int64(None));
     }
 }

@@ -28,7 +28,10 @@ const CHAR: u32 = 18;
 /// Schema `pg_catalog` of one session.
 #[derive(Debug)]
 pub(super) struct PgCatalog {
-    fixed: PgCatalogSchemaProvider<Arc<dyn datafusion::catalog::CatalogProviderList>, EmptyContextProvider>,
+    fixed: PgCatalogSchemaProvider<
+        Arc<dyn datafusion::catalog::CatalogProviderList>,
+        EmptyContextProvider,
+    >,
     /// Weak, because the database holds this schema.
     database: Weak<dyn CatalogProvider>,
     oids: Arc<Oids>,
@@ -269,13 +272,7 @@ impl PgCatalog {
         let own = self.oids.of(Object::Role(self.user.clone()));
         rows.oid("oid", [10, own].into_iter());
         rows.text("rolname", NAME, names.to_vec());
-        for name in [
-            "rolsuper",
-            "rolcreaterole",
-            "rolcreatedb",
-            "rolreplication",
-            "rolbypassrls",
-        ] {
+        for name in ["rolsuper", "rolcreaterole", "rolcreatedb", "rolreplication", "rolbypassrls"] {
             rows.boolean(name, false);
         }
         rows.boolean("rolinherit", true);
@@ -386,7 +383,8 @@ impl SchemaProvider for PgCatalog {
         let name = name.to_ascii_lowercase();
         match self.own(&name).await? {
             Some(batches) => {
-                let schema = batches.first().map_or_else(|| Arc::new(Schema::empty()), |b| b.schema());
+                let schema =
+                    batches.first().map_or_else(|| Arc::new(Schema::empty()), |b| b.schema());
                 Ok(Some(Arc::new(MemTable::try_new(schema, vec![batches])?)))
             }
             None => self.fixed.table(&name).await,

@@ -35,13 +35,15 @@ static NO_LIST: LazyLock<Expr> = LazyLock::new(|| {
 ///
 /// # Errors
 /// 42601 if the rewritten statement is not one.
-pub(in crate::server) fn rewrite(mut statement: Statement, text: Option<&str>) -> Result<Statement> {
+pub(in crate::server) fn rewrite(
+    mut statement: Statement,
+    text: Option<&str>,
+) -> Result<Statement> {
     if asks_catalog(&statement) {
         let printed = text.is_none().then(|| statement.to_string());
         let text = text.or(printed.as_deref()).unwrap_or_default();
-        let mut rewritten = PARSER
-            .parse(text)
-            .map_err(|error| Error::statement("42601", error.to_string()))?;
+        let mut rewritten =
+            PARSER.parse(text).map_err(|error| Error::statement("42601", error.to_string()))?;
         if let (Some(only), true) = (rewritten.pop(), rewritten.is_empty()) {
             statement = only;
         }
@@ -61,7 +63,8 @@ impl Visitor for AsksCatalog {
     type Break = ();
 
     fn pre_visit_relation(&mut self, name: &ObjectName) -> ControlFlow<()> {
-        let parts: Vec<String> = name.0.iter().map(|part| part.to_string().to_lowercase()).collect();
+        let parts: Vec<String> =
+            name.0.iter().map(|part| part.to_string().to_lowercase()).collect();
         let is_catalog = match parts.as_slice() {
             [table] => table.starts_with("pg_"),
             [.., schema, _] => schema == PG_CATALOG || schema == "information_schema",
@@ -118,4 +121,3 @@ impl VisitorMut for Unqualify {
         ControlFlow::Continue(())
     }
 }
-

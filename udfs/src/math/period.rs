@@ -115,7 +115,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_transfer_divides_the_period(start in -10_000_i32..10_000, length in 1_i32..2_000, cut in 0_i32..2_000) {
+        fn a_transfer_divides_the_period(
+            start in -10_000_i32..10_000,
+            length in 1_i32..2_000,
+            cut in 0_i32..2_000,
+        ) {
             let period = (start, start + length);
             let cut = start + cut.min(length);
             let before = prorate(period, (None, Some(cut - 1))).expect("a period");

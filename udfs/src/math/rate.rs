@@ -88,7 +88,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_share_lies_in_its_interval(hits in 0_u32..1000, more in 0_u32..1000, level in 0.01..0.999) {
+        fn the_share_lies_in_its_interval(
+            hits in 0_u32..1000,
+            more in 0_u32..1000,
+            level in 0.01..0.999,
+        ) {
             let (hits, count) = (f64::from(hits), f64::from(hits + more));
             if let Some((low, high)) = wilson(hits, count, level).expect("in range") {
                 prop_assert!(low <= hits / count + 1e-12 && hits / count <= high + 1e-12);
