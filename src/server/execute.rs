@@ -336,6 +336,9 @@ impl Connection {
             })
             .collect::<Result<_, _>>()?;
         let prepared = Prepared::of(&self.session, statement, None, &declared).await?;
+        if prepared.query.is_none() {
+            return Err(Fault::error("42601", "only a query can be prepared"));
+        }
         self.statements.insert(name, Arc::new(prepared));
         Ok(())
     }

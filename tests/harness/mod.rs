@@ -1,7 +1,11 @@
 //! A small company in a lake of its own, served in this process, and clients of it in three lanes.
 
+// Each test binary uses its own part of it.
+#![allow(dead_code)]
+
 mod binary;
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,8 +20,10 @@ use tempfile::TempDir;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-const ROLE: &str = "slt";
-const PASSWORD: &str = "correct horse battery";
+/// The one role.
+pub const ROLE: &str = "slt";
+/// Its password.
+pub const PASSWORD: &str = "correct horse battery";
 
 /// How a statement reaches the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,8 +80,12 @@ impl From<tokio_postgres::Error> for Refusal {
 
 /// A served lake; gone when dropped.
 pub struct Company {
-    engine: Arc<Engine>,
-    port: u16,
+    /// What answers.
+    pub engine: Arc<Engine>,
+    /// Where the Postgres protocol is.
+    pub address: SocketAddr,
+    /// Where health and metrics are.
+    pub http: SocketAddr,
     _stop: DropGuard,
     _folder: TempDir,
 }
@@ -83,8 +93,19 @@ pub struct Company {
 impl Company {
     /// Loads `tests/slt/company` and serves it.
     pub async fn open() -> Self {
+        let served = Self::serve(|_, _| {}).await;
+        let company = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/slt/company");
+        let request = Request::crm("template".to_owned(), vec![company]);
+        let loaded = ingest::ingest(&served.engine, &request, Arc::new(Silent)).await;
+        assert_eq!(ingest::exit_code(&loaded), 0, "the company is clean");
+        served.engine.refresh().await.expect("refreshes");
+        served
+    }
+
+    /// Serves an empty lake, with the settings that `change` makes; files can go into the folder.
+    pub async fn serve(change: impl FnOnce(&mut Config, &Path)) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let config = Config {
+        let mut config = Config {
             lake: folder.path().join("lake").to_string_lossy().into_owned(),
             listen: "127.0.0.1:0".into(),
             http: "127.0.0.1:0".into(),
@@ -92,20 +113,32 @@ impl Company {
             plan_timeout_ms: 60_000,
             ..Config::default()
         };
+        change(&mut config, folder.path());
         roles::add(&config.roles_path(), ROLE, PASSWORD).expect("a role");
         let reports = reports::load().expect("sound reports");
         let engine =
             Engine::open(config, reports.views, reports.functions).await.expect("an empty lake");
-        let company = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/slt/company");
-        let request = Request::crm("template".to_owned(), vec![company]);
-        let summary = ingest::ingest(&engine, &request, Arc::new(Silent)).await.expect("ingests");
-        assert_eq!(ingest::exit_code(&Ok(summary)), 0, "the company is clean");
-        engine.refresh().await.expect("refreshes");
         let server = Server::bind(engine.clone()).await.expect("binds");
-        let port = server.address().expect("an address").port();
+        let address = server.address().expect("an address");
+        let http = server.http_address().expect("an address");
         let stop = CancellationToken::new();
         tokio::spawn(server.run(stop.clone(), stop.clone()));
-        Self { engine, port, _stop: stop.drop_guard(), _folder: folder }
+        Self { engine, address, http, _stop: stop.drop_guard(), _folder: folder }
+    }
+
+    /// A connection string for `password`.
+    pub fn connection(&self, password: &str) -> String {
+        let port = self.address.port();
+        format!("host=127.0.0.1 port={port} user={ROLE} password='{password}' dbname=runrate")
+    }
+
+    /// A client of the driver, logged in.
+    pub async fn driver(&self) -> tokio_postgres::Client {
+        let config = self.connection(PASSWORD);
+        let (client, connection) =
+            tokio_postgres::connect(&config, NoTls).await.expect("a connection");
+        tokio::spawn(connection);
+        client
     }
 
     /// A client of its own session.
@@ -113,13 +146,7 @@ impl Company {
         if lane == Lane::InProcess {
             return Client::InProcess(Box::new(self.engine.session(ROLE)));
         }
-        let config = format!(
-            "host=127.0.0.1 port={} user={ROLE} password='{PASSWORD}' dbname=runrate",
-            self.port
-        );
-        let (client, connection) =
-            tokio_postgres::connect(&config, NoTls).await.expect("a connection");
-        tokio::spawn(connection);
+        let client = self.driver().await;
         if lane == Lane::Simple { Client::Simple(client) } else { Client::Extended(client) }
     }
 }

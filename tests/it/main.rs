@@ -1,5 +1,10 @@
 //! The one integration binary: whole rooms together, over files and sockets.
 
+#[path = "../harness/mod.rs"]
+mod harness;
 mod ingest;
 mod ingest_crm;
 mod ingest_kill;
+mod raw;
+mod wire;
+mod wire_login;
