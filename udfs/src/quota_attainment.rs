@@ -15,7 +15,7 @@ pub(crate) const PAGE: Page = Page {
     summary: "Share of a quota that was attained (ratio, 1 is the whole quota).",
     formula: "actual / (quota * ramp * days active in the period / days of the period)",
     nulls: "NULL actual or quota gives NULL, as does a quota of 0 or no active day; without a period nothing is prorated; NULL active_from or active_to leaves that side open; NULL ramp means 1",
-    errors: "a negative quota or ramp, a period that starts after it ends, NaN or infinity",
+    errors: "a negative quota, a ramp outside 0 to 1, a period that starts after it ends, NaN or infinity",
     source: "proration of quotas by days in the seat, as compensation plans do",
     example: (
         "SELECT round(quota_attainment(120000, 300000, DATE '2026-07-01', DATE '2026-09-30', DATE '2026-08-15'), 4)",
@@ -45,9 +45,9 @@ fn evaluate(row: &Row<'_>) -> std::result::Result<Value, Fault> {
         return Ok(Value::Number(None));
     };
     let period = match (row.day(2), row.day(3)) {
-        (None, None) => None,
+        (None, None) if row.day(4).or(row.day(5)).is_none() => None,
         (Some(start), Some(end)) => Some((start, end)),
-        // Half a period is no period that could be prorated.
+        // Half a period, or active days of an unknown one, cannot be prorated.
         _ => return Ok(Value::Number(None)),
     };
     let active = (row.day(4), row.day(5));

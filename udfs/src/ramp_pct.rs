@@ -15,7 +15,7 @@ pub(crate) const PAGE: Page = Page {
     summary: "Share of full productivity that someone has on a day (ratio).",
     formula: "the step of the ramp reached: one a step_months since the hire, the last one holds; 0 before the hire",
     nulls: "NULL hire_date gives 1: someone who was always there; NULL as_of or ramp gives NULL; NULL step_months means 1",
-    errors: "an empty ramp, a negative share or NULL in it, step_months outside 1 to 120",
+    errors: "an empty ramp, a share outside 0 to 1 or NULL in it, step_months outside 1 to 120",
     source: "ramp-up by tenure, as in the quota-capacity model",
     example: (
         "SELECT ramp_pct(DATE '2026-01-15', DATE '2026-03-20', make_array(0, 0.25, 0.5, 1))",

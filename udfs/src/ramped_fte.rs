@@ -15,7 +15,7 @@ pub(crate) const PAGE: Page = Page {
     summary: "Fully productive heads that someone is worth over a period.",
     formula: "fte * sum over the days in the seat of the ramp on that day / days of the period; the ramp has a step a month",
     nulls: "NULL hire_date means ramped up; NULL termination_date means still there; a NULL period or ramp gives NULL; NULL fte means 1",
-    errors: "an empty ramp, a negative share or NULL in it, a period that starts after it ends, a negative fte, NaN or infinity",
+    errors: "an empty ramp, a share outside 0 to 1 or NULL in it, a period that starts after it ends, a negative fte, NaN or infinity",
     source: "ramped rep equivalents of the quota-capacity model, by days",
     example: (
         "SELECT ramped_fte(NULL, NULL, DATE '2026-01-01', DATE '2026-03-31', make_array(0.5, 1))",

@@ -15,7 +15,7 @@ pub(crate) const PAGE: Page = Page {
     summary: "Upper bound of a win rate (ratio).",
     formula: "Wilson's score interval of won_count in closed_count",
     nulls: "NULL counts give NULL, as does a closed_count of 0; NULL level means 0.95",
-    errors: "negative counts, more won than closed, a level outside 0 to 1, NaN or infinity",
+    errors: "counts that are negative or not whole, more won than closed, a level outside 0 to 1, NaN or infinity",
     source: "E. B. Wilson, 1927",
     example: ("SELECT round(win_rate_hi(6, 10), 4)", "0.8318"),
     arguments: &[

@@ -55,8 +55,8 @@ fn checked(ramp: &[f64], step_months: i64) -> Result<i32, Fault> {
     if ramp.is_empty() {
         return Err(Fault("ramp must have at least one step".into()));
     }
-    if let Some(bad) = ramp.iter().find(|share| !(share.is_finite() && **share >= 0.0)) {
-        return Err(Fault(format!("ramp must hold shares of 0 or more, got {bad}")));
+    if let Some(bad) = ramp.iter().find(|share| !(0.0..=1.0).contains(*share)) {
+        return Err(Fault(format!("ramp must hold shares from 0 to 1, got {bad}")));
     }
     match i32::try_from(step_months) {
         Ok(step @ 1..=120) => Ok(step),
@@ -69,7 +69,7 @@ fn checked(ramp: &[f64], step_months: i64) -> Result<i32, Fault> {
 /// Before the hire 0; without a hire date 1, as for someone who was always there.
 ///
 /// # Errors
-/// An empty ramp, a negative share, a step outside 1 to 120 months.
+/// An empty ramp, a share outside 0 to 1, a step outside 1 to 120 months.
 pub fn ramp(hire: Option<i32>, day: i32, ramp: &[f64], step_months: i64) -> Result<f64, Fault> {
     let step = checked(ramp, step_months)?;
     let Some(hire) = hire else { return Ok(1.0) };

@@ -1,6 +1,6 @@
 //! Quotas over periods of days: proration, attainment, pace. Days are counted from 1970-01-01.
 
-use super::{Answer, Fault, not_negative, ratio};
+use super::{Answer, Fault, not_negative, ratio, within};
 
 /// First and last day, both included.
 pub type Days = (i32, i32);
@@ -40,7 +40,7 @@ pub fn prorate(period: Days, active: (Option<i32>, Option<i32>)) -> Result<f64, 
 /// NULL for a quota of zero or without an active day: there is nothing to attain.
 ///
 /// # Errors
-/// A negative quota or ramp, a period that starts after it ends.
+/// A negative quota, a ramp outside 0 to 1, a period that starts after it ends.
 pub fn attainment(
     actual: f64,
     quota: f64,
@@ -49,7 +49,7 @@ pub fn attainment(
     ramp: f64,
 ) -> Answer {
     let quota = not_negative("quota", quota)?;
-    let ramp = not_negative("ramp", ramp)?;
+    let ramp = within("ramp", ramp, 0.0, 1.0)?;
     let share = period.map_or(Ok(1.0), |period| prorate(period, active))?;
     Ok(ratio(actual, quota * ramp * share))
 }

@@ -8,10 +8,15 @@ use super::{Answer, Fault, normal, not_negative, ratio, within};
 /// Source: E. B. Wilson, Probable inference, the law of succession, and statistical inference (1927).
 ///
 /// # Errors
-/// Negative counts, more hits than counts, a level outside 0 to 1.
+/// Counts that are negative or not whole, more hits than counts, a level outside 0 to 1.
 pub fn wilson(hits: f64, count: f64, level: f64) -> Result<Option<(f64, f64)>, Fault> {
     let hits = not_negative("won_count", hits)?;
     let count = not_negative("closed_count", count)?;
+    if let Some((name, bad)) =
+        [("won_count", hits), ("closed_count", count)].into_iter().find(|(_, n)| n.fract() != 0.0)
+    {
+        return Err(Fault(format!("{name} must be a whole number, got {bad}")));
+    }
     if hits > count {
         let message = format!("won_count must not exceed closed_count, got {hits} of {count}");
         return Err(Fault(message));
