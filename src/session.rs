@@ -15,6 +15,7 @@ mod gate;
 mod limits;
 mod memory;
 mod settings;
+mod stop;
 mod workers;
 
 use std::future::Future;

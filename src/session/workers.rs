@@ -26,6 +26,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::stop::{Stop, StopOnDrop};
 use crate::error::{Error, Result};
 
 /// Stack of a worker; frames of an unoptimised build are large.
@@ -63,12 +64,15 @@ impl Workers {
         task: Arc<TaskContext>,
     ) -> SendableRecordBatchStream {
         let schema = plan.schema();
+        let stop = Stop::default();
+        let stopping = StopOnDrop(stop.clone());
         let (sender, mut receiver) = mpsc::channel(1);
         let panics = self.panics.clone();
         let work = async move {
             let sending = sender.clone();
             let rows = async move {
-                let mut stream = match execute_stream(plan, task) {
+                let started = stop.watch(plan).and_then(|plan| execute_stream(plan, task));
+                let mut stream = match started {
                     Ok(stream) => stream,
                     Err(error) => return drop(sending.send(Err(error)).await),
                 };
@@ -89,7 +93,7 @@ impl Workers {
             self.runtime.as_ref().map(|runtime| AbortOnDropHandle::new(runtime.spawn(work)));
         let rows = futures::stream::poll_fn(move |context| {
             // Held here: the query lives as long as its reader.
-            let _running = &running;
+            let _running = (&running, &stopping);
             receiver.poll_recv(context)
         });
         Box::pin(RecordBatchStreamAdapter::new(schema, rows))
@@ -159,12 +163,17 @@ mod tests {
         let config = Config { lake, threads: 1, ..Config::default() };
         let engine = Engine::open(config, vec![], vec![]).await.expect("opens");
         let session = engine.session("ana");
-        let sql = "SELECT count(*) FROM generate_series(1, 100000) a \
-                   CROSS JOIN generate_series(1, 100000) b WHERE a.value * b.value % 7 = 3";
-        let mut stream = session.query(sql).await.expect("starts");
-        let first = tokio::time::timeout(Duration::from_millis(300), stream.next()).await;
-        assert!(first.is_err(), "still computing");
-        drop(stream);
+        for condition in
+            ["a.value * b.value % 7 = 3", "a.value + b.value = -5", "a.value > b.value + 9999999"]
+        {
+            let sql = format!(
+                "SELECT count(*) FROM generate_series(1, 1000000) a \
+                 CROSS JOIN generate_series(1, 1000000) b WHERE {condition}"
+            );
+            let mut stream = session.query(&sql).await.expect("starts");
+            let first = tokio::time::timeout(Duration::from_millis(300), stream.next()).await;
+            assert!(first.is_err(), "still computing: {condition}");
+        }
         // The one thread is free again: another query gets its answer.
         let mut next =
             session.query("SELECT count(*) FROM generate_series(1, 9)").await.expect("ok");
