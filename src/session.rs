@@ -18,10 +18,12 @@ mod settings;
 mod stop;
 mod workers;
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::execution::context::SessionState;
 use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
@@ -216,12 +218,30 @@ impl Session {
         settings::show(&self.context, name)
     }
 
-    /// The plan of a reading `statement`, placeholders kept.
+    /// The plan of a reading `statement`, its types settled.
     ///
     /// # Errors
     /// 42501 for anything that does not only read, 54001 if planning takes too long, and what the
     /// planner finds wrong.
-    pub async fn plan(&self, mut statement: Statement) -> Result<LogicalPlan> {
+    pub async fn plan(&self, statement: Statement) -> Result<LogicalPlan> {
+        let plan = self.planned(statement).await?;
+        let state = self.context.state();
+        // Before this, `CASE ... THEN 1 ELSE 0.5 END` says that it is a whole number.
+        self.on_planning_thread(async move { analyzed(&state, plan) }).await
+    }
+
+    /// Types that the planner finds for the placeholders of `statement`, by `$1`, `$2`, ...
+    ///
+    /// # Errors
+    /// As [`Session::plan`].
+    pub async fn parameter_types(
+        &self,
+        statement: Statement,
+    ) -> Result<HashMap<String, Option<DataType>>> {
+        Ok(self.planned(statement).await?.get_parameter_types()?)
+    }
+
+    async fn planned(&self, mut statement: Statement) -> Result<LogicalPlan> {
         gate::check_statement(&statement)?;
         self.engine.table_functions.expand(&mut statement)?;
         self.advance();
@@ -293,6 +313,11 @@ impl Session {
             }
         }
     }
+}
+
+/// `plan` with its types coerced, as it will run.
+fn analyzed(state: &SessionState, plan: LogicalPlan) -> Result<LogicalPlan> {
+    Ok(state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})?)
 }
 
 /// Memory, spill space and caches shared by all sessions.

@@ -159,8 +159,7 @@ async fn infer(
         let nulls = known.iter().map(|(number, oid)| (*number, parameters::null(*oid))).collect();
         parameters::substitute(&mut query.statement, &nulls);
         names::tell_apart(&mut query.statement);
-        let plan = session.plan(query.statement).await?;
-        for (name, data_type) in plan.get_parameter_types()? {
+        for (name, data_type) in session.parameter_types(query.statement).await? {
             let Some(number) = name.strip_prefix('$').and_then(|n| n.parse().ok()) else {
                 continue;
             };

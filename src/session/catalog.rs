@@ -75,6 +75,7 @@ impl Definer {
         let statement = EngineStatement::Statement(Box::new(statement));
         let plan = state.statement_to_plan(statement).await?;
         gate::check_plan(&plan)?;
+        let plan = super::analyzed(&state, plan)?;
         Ok(ViewTable::new(plan, Some(view.sql.clone())))
     }
 }
