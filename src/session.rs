@@ -10,6 +10,7 @@
 
 mod catalog;
 mod expand;
+mod explain;
 mod forecast;
 mod gate;
 mod limits;
@@ -261,6 +262,7 @@ impl Session {
     /// # Errors
     /// What the optimizer finds wrong; errors of execution come through the stream.
     pub async fn run(&self, plan: LogicalPlan) -> Result<SendableRecordBatchStream> {
+        let is_explained = matches!(plan, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_));
         let state = self.context.state();
         let planning = state.clone();
         let physical = self
@@ -272,7 +274,11 @@ impl Session {
         ));
         let runtime = RuntimeEnv { memory_pool: pool, ..self.engine.runtime.as_ref().clone() };
         let task = TaskContext::from(&state).with_runtime(Arc::new(runtime));
-        Ok(self.engine.workers.run(physical, Arc::new(task)))
+        let rows = self.engine.workers.run(physical, Arc::new(task));
+        match is_explained {
+            true => Ok(explain::without_prefix(rows, self.engine.lake.prefix()?)),
+            false => Ok(rows),
+        }
     }
 
     /// Parses, plans and starts the one statement of `sql`.

@@ -149,6 +149,14 @@ impl Lake {
         (self.inner.root.store_url.clone(), self.inner.root.store.clone())
     }
 
+    /// Where the lake is within its store, as paths of its files begin.
+    ///
+    /// # Errors
+    /// If its URL is no path.
+    pub fn prefix(&self) -> Result<String> {
+        Ok(format!("{}/", self.inner.root.path("")?))
+    }
+
     /// A token that changes with every commit of any writer; cheap enough to poll.
     ///
     /// On a local disk it is drawn from the times of the log directories, which any writer changes.

@@ -134,7 +134,6 @@ impl Connection {
     /// What a client is told between its login and its first statement.
     fn start(shared: Arc<Shared>, startup: &Startup, wire: &mut Wire) -> Result<Started, Fault> {
         let session = shared.engine.session(&startup.user);
-        shared.catalog.install(&session)?;
         let mut settings = Settings::new(&startup.user, shared.engine.config());
         for (name, value) in &startup.settings {
             // Some drivers quote the value as if it were SQL.
@@ -149,6 +148,7 @@ impl Connection {
         let long = roles::random_bytes::<32>()?;
         let secret = if startup.minor >= 2 { &long[..] } else { &long[..4] };
         let registration = shared.sessions.register(secret);
+        shared.catalog.install(&session, registration.process)?;
         for (name, value) in settings.reported() {
             wire.outbox.parameter_status(name, value);
         }

@@ -287,3 +287,21 @@ async fn errors_say_what_is_wrong_and_nothing_of_the_machine() {
         assert!(!first.is_uppercase(), "{}", told.message());
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn explain_does_not_say_where_the_lake_is() {
+    let company = Company::open().await;
+    let client = company.driver().await;
+    let lake = company.engine.config().lake.trim_start_matches('/').to_owned();
+    for explain in ["EXPLAIN", "EXPLAIN ANALYZE", "EXPLAIN VERBOSE"] {
+        let sql = format!("{explain} SELECT name FROM crm.accounts WHERE name > 'A'");
+        let mut text = String::new();
+        for message in client.simple_query(&sql).await.expect(explain) {
+            if let SimpleQueryMessage::Row(row) = message {
+                text.extend((0..row.len()).filter_map(|at| row.get(at)));
+            }
+        }
+        assert!(text.contains("crm/accounts/part-"), "{explain}: {text}");
+        assert!(!text.contains(&lake), "{explain}: {text}");
+    }
+}

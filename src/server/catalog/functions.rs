@@ -145,7 +145,7 @@ fn string(value: Option<&ScalarValue>) -> Option<String> {
 }
 
 /// Registers the library's functions where they tell the truth here, and ours.
-pub(super) fn register(context: &SessionContext, shared: &Catalog, user: &str) {
+pub(super) fn register(context: &SessionContext, shared: &Catalog, user: &str, process: i32) {
     context.register_udf(library::create_current_database_udf(CATALOG));
     context.register_udf(library::format_type::create_format_type_udf());
     context.register_udtf("pg_get_keywords", shared.fixed.pg_get_keywords.clone());
@@ -162,6 +162,9 @@ pub(super) fn register(context: &SessionContext, shared: &Catalog, user: &str) {
     context.register_udf(library::array_bounds_udf::create_array_lower_udf());
     let registrar = Registrar(context);
     register_session(&registrar, user);
+    registrar.add("pg_backend_pid", &[0], DataType::Int32, move |_, _| {
+        ScalarValue::Int32(Some(process))
+    });
     register_objects(&registrar, shared);
     register_functions(&registrar, context, shared.oids.clone());
 }

@@ -52,18 +52,18 @@ impl Catalog {
         })
     }
 
-    /// Adds the catalog's tables and functions to `session`.
+    /// Adds the catalog's tables and functions to `session`, which clients know as `process`.
     ///
     /// # Errors
     /// If the session refuses them.
-    pub(super) fn install(&self, session: &Session) -> Result<()> {
+    pub(super) fn install(&self, session: &Session, process: i32) -> Result<()> {
         let context = session.context();
         let database = context.catalog(CATALOG).ok_or_else(|| {
             Error::from(DataFusionError::Internal(format!("there is no catalog {CATALOG}")))
         })?;
         let relations = relations::PgCatalog::new(self, &database, session.user())?;
         database.register_schema(PG_CATALOG, Arc::new(relations))?;
-        functions::register(context, self, session.user());
+        functions::register(context, self, session.user(), process);
         let state = context.state_ref();
         let planned = SessionStateBuilder::new_from_existing(state.read().clone())
             .with_type_planner(Arc::new(PgOidTypePlanner))
