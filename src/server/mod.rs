@@ -79,7 +79,7 @@ impl Server {
     ///
     /// # Errors
     /// [`Error::Listen`] if an address is taken or none, [`Error::Credential`] for roles or keys that
-    /// cannot be trusted, [`Error::Role`] if nobody could log in.
+    /// cannot be trusted, and if nobody could log in.
     pub async fn bind(engine: Arc<Engine>) -> Result<Self> {
         let config = engine.config();
         let roles = roles::RoleBook::open(config.roles_path())?;

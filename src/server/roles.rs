@@ -211,17 +211,14 @@ impl RoleBook {
     /// Reads the roles of `path`.
     ///
     /// # Errors
-    /// Those of [`Roles::load`]; [`Error::Role`] if there is none, so that nobody could log in.
+    /// Those of [`Roles::load`], and [`Error::Credential`] if there is no role at all.
     pub(super) fn open(path: PathBuf) -> Result<Self> {
         let stamp = stamp(&path);
         let roles = Roles::load(&path)?;
         if roles.is_empty() {
-            let reason = format!(
-                "is missing: nobody could log in, for {} holds no role; add one with `runrate role \
-                 add NAME`",
-                path.display()
-            );
-            return Err(Error::Role { name: "any".into(), reason });
+            let reason =
+                "holds no role, so nobody could log in; add one with `runrate role add NAME`";
+            return Err(Error::Credential { path, reason: reason.into() });
         }
         Ok(Self { path, read: Mutex::new((stamp, Arc::new(roles))) })
     }
