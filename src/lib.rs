@@ -53,6 +53,10 @@
 //!   statistics and order, which delta-rs' own provider drops; see [`lake`].
 //! - **Own wire loop.** pgwire decodes and encodes messages; reading, login, streaming, cancelling and
 //!   encoding rows are ours, because cancel and time limits must stop the row stream; see [`server`].
+//! - **Queries on threads of their own.** An operator that computes for minutes must not keep a socket
+//!   from being read; joins yield, and their filters ask whether anybody still waits; see [`session`].
+//! - **Own catalog tables.** Schemas, tables, columns and functions keep their numbers for the life of
+//!   the process; types and operators are those of datafusion-pg-catalog; see [`server`].
 //! - **Table functions are macros.** `FROM capacity_gap(...)` is expanded in the syntax tree, so that
 //!   the planner sees an ordinary subquery; see [`session`].
 //! - **One generation of tables.** All tables are pinned together after each commit, and a statement

@@ -1,6 +1,5 @@
 //! `runrate ingest`: files through a CRM's mapping, or as they are.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,11 +7,11 @@ use super::{engine, say};
 use crate::cli::IngestArgs;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::ingest::{self, Progress, Request, Silent, Terminal};
+use crate::ingest::{self, Progress, Request, Terminal};
 
-/// A bar on a terminal, nothing otherwise.
+/// A bar on a terminal, plain lines otherwise.
 pub(super) fn progress() -> Arc<dyn Progress> {
-    if std::io::stderr().is_terminal() { Arc::new(Terminal::new()) } else { Arc::new(Silent) }
+    Arc::new(Terminal::new())
 }
 
 /// Ingests; the exit code is 0, 3 (some rows quarantined) or 4 (refused).

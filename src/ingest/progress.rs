@@ -1,10 +1,11 @@
 //! What a person sees while an ingest runs: a bar on a terminal, plain lines otherwise.
 
+use std::fmt;
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 
 /// Someone who is told how far an ingest is.
 pub trait Progress: Send + Sync {
@@ -38,12 +39,22 @@ impl Terminal {
     pub fn new() -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new_spinner();
-            let style = ProgressStyle::with_template("{spinner} {msg} {human_pos} rows {per_sec}");
+            let style = ProgressStyle::with_template("{spinner} {msg} {rows}")
+                .map(|style| style.with_key("rows", rows));
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
             bar.enable_steady_tick(Duration::from_millis(100));
             bar
         });
         Self { bar, last: Mutex::new(String::new()) }
+    }
+}
+
+/// Rows so far and a second, once there are any.
+fn rows(state: &ProgressState, out: &mut dyn fmt::Write) {
+    if state.pos() > 0 {
+        let (rows, rate) = (HumanCount(state.pos()), HumanCount(state.per_sec() as u64));
+        // What cannot be shown is left out.
+        let _ = write!(out, "{rows} rows, {rate} rows/s");
     }
 }
 

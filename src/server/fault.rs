@@ -82,11 +82,19 @@ impl From<&Error> for Fault {
             }
             "XX000" => {
                 tracing::error!(error = error.chain(), "internal error");
-                primary(&error.to_string())
+                primary(&said(error))
             }
-            _ => primary(&error.to_string()),
+            _ => primary(&said(error)),
         };
         Self { hint: error.hint(), ..Self::error(sqlstate, message) }
+    }
+}
+
+/// What is wrong, without the steps of the engine that met it.
+fn said(error: &Error) -> String {
+    match error {
+        Error::Query(source) => source.find_root().to_string(),
+        other => other.to_string(),
     }
 }
 

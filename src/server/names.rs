@@ -84,7 +84,8 @@ fn outermost_mut(query: &mut Query) -> Option<&mut Select> {
     }
 }
 
-fn folded(name: &Ident) -> String {
+/// In lower case, unless quoted.
+pub(super) fn folded(name: &Ident) -> String {
     match name.quote_style {
         Some(_) => name.value.clone(),
         None => name.value.to_lowercase(),

@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::encode::types::{self, PgType};
+use super::names::folded;
 use super::outbox::ColumnDescription;
 
 /// A statement, sorted by who answers it.
@@ -154,14 +155,6 @@ fn plain(name: &ObjectName) -> String {
         None => part.to_string(),
     });
     parts.collect::<Vec<_>>().join(".")
-}
-
-/// In lower case, unless quoted.
-fn folded(name: &Ident) -> String {
-    match name.quote_style {
-        Some(_) => name.value.clone(),
-        None => name.value.to_lowercase(),
-    }
 }
 
 fn all_or(name: &Ident) -> Option<String> {

@@ -2,7 +2,8 @@
 //!
 //! The relation is a name, a quoted name or a subquery; the series is cut by `group_cols`.
 //! Every group gives `horizon` rows: the group's columns, `ds`, `step`, `yhat`, `lo`, `hi`,
-//! `method`, `n_obs` and `status`.
+//! `method`, `n_obs` and `status`: `short_history` where the history allows no interval, or not the
+//! method that was asked for.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +43,8 @@ pub(super) fn query(arguments: &BTreeMap<String, Expr>) -> Result<Query> {
     let sql = format!(
         "SELECT {keys}f['ds'] AS ds, f['step'] AS step, f['yhat'] AS yhat, f['lo'] AS lo, \
          f['hi'] AS hi, f['method'] AS method, n_obs, \
-         CASE WHEN f['lo'] IS NULL THEN 'short_history' ELSE 'ok' END AS status \
+         CASE WHEN f['lo'] IS NULL OR coalesce({method}, 'auto') NOT IN ('auto', f['method']) \
+         THEN 'short_history' ELSE 'ok' END AS status \
          FROM (SELECT {keys}\
          unnest(forecast({ts}, {value}, {horizon}, {method}, {level}, {season})) \
          AS f, count({value}) AS n_obs FROM {relation}{until}{by}) AS steps",

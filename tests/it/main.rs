@@ -6,5 +6,6 @@ mod ingest;
 mod ingest_crm;
 mod ingest_kill;
 mod raw;
+mod reports;
 mod wire;
 mod wire_login;

@@ -30,10 +30,9 @@ pub(crate) fn target(function: &str, name: &str, kind: Kind, from: &DataType) ->
     let wanted = match (kind, from) {
         (Kind::Number, from) if from.is_numeric() || from.is_null() => DataType::Float64,
         (Kind::Integer, from) if from.is_integer() || from.is_null() => DataType::Int64,
-        // A quoted date is text to the engine; what is no date fails when it is cast.
-        (Kind::Date, from) if is_time(from) || from.is_null() || from.is_string() => {
-            DataType::Date32
-        }
+        (Kind::Date, from) if is_time(from) || from.is_null() => DataType::Date32,
+        // A quoted date is text to the engine; it is read here, so that an error can name it.
+        (Kind::Date, from) if from.is_string() => DataType::Utf8,
         (Kind::Time, from) if from.is_string() => DataType::Timestamp(TimeUnit::Microsecond, None),
         (Kind::Time, DataType::Date32 | DataType::Timestamp(..)) => from.clone(),
         (Kind::Time, DataType::Date64) => DataType::Timestamp(TimeUnit::Microsecond, None),

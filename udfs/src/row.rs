@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::array::{
     Array, ArrayRef, AsArray, Date32Array, Float64Array, Int64Array, ListArray, StringBuilder,
 };
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Float64Type, Int64Type};
 use datafusion_common::{Result, ScalarValue, exec_datafusion_err, plan_err};
 use datafusion_doc::Documentation;
@@ -96,8 +97,15 @@ impl ScalarUDFImpl for RowFunction {
         let is_scalar = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let rows = if is_scalar { 1 } else { args.number_rows };
         let mut columns = Vec::with_capacity(args.args.len());
-        for (argument, kind) in args.args.iter().zip(self.kinds) {
-            columns.push(Column::of(argument, *kind, rows)?);
+        for (at, (argument, kind)) in args.args.iter().zip(self.kinds).enumerate() {
+            let column = Column::of(argument, *kind, rows)?;
+            columns.push(column.map_err(|text| {
+                let (name, _) = self.page.arguments[at];
+                let function = self.page.name;
+                exec_datafusion_err!(
+                    "{function}: {name} must be a date such as 2026-07-31, got \"{text}\""
+                )
+            })?);
         }
         let names = self.page.arguments;
         let evaluated = (0..rows).map(|place| {
@@ -160,17 +168,31 @@ enum Column {
 }
 
 impl Column {
-    fn of(argument: &ColumnarValue, kind: Kind, rows: usize) -> Result<Self> {
+    /// `argument` as a column; the inner error is a text that is no date.
+    fn of(
+        argument: &ColumnarValue,
+        kind: Kind,
+        rows: usize,
+    ) -> Result<std::result::Result<Self, String>> {
         let (array, is_constant) = match argument {
             ColumnarValue::Array(array) => (array.clone(), false),
             ColumnarValue::Scalar(value) => (value.to_array()?, rows > 1),
         };
-        Ok(match kind {
+        if let (Kind::Date, DataType::Utf8) = (kind, array.data_type()) {
+            let texts = array.as_string::<i32>();
+            let dates = cast(&array, &DataType::Date32)?;
+            let wrong = (0..texts.len()).find(|row| texts.is_valid(*row) && dates.is_null(*row));
+            return Ok(match wrong {
+                Some(row) => Err(texts.value(row).to_owned()),
+                None => Ok(Self::Dates(dates.as_primitive::<Date32Type>().clone(), is_constant)),
+            });
+        }
+        Ok(Ok(match kind {
             Kind::Integer => Self::Integers(array.as_primitive::<Int64Type>().clone(), is_constant),
             Kind::Date => Self::Dates(array.as_primitive::<Date32Type>().clone(), is_constant),
             Kind::Numbers => Self::Lists(array.as_list::<i32>().clone(), is_constant),
             _ => Self::Numbers(array.as_primitive::<Float64Type>().clone(), is_constant),
-        })
+        }))
     }
 }
 
