@@ -15,6 +15,7 @@ mod forecast;
 mod gate;
 mod limits;
 mod memory;
+mod repeats;
 mod settings;
 mod stop;
 mod workers;
@@ -245,6 +246,7 @@ impl Session {
     async fn planned(&self, mut statement: Statement) -> Result<LogicalPlan> {
         gate::check_statement(&statement)?;
         self.engine.table_functions.expand(&mut statement)?;
+        repeats::tell_apart(&mut statement);
         self.advance();
         let state = self.context.state();
         let plan = self

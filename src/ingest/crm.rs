@@ -81,6 +81,7 @@ pub(super) async fn run(
     progress.begin("recording the batch");
     ledger::quarantine(&writer, &run, &quarantined, &command).await?;
     ledger::record(&writer, &run, &lines, None, &command).await?;
+    writer.upkeep().await;
     drop(writer);
     engine.refresh().await?;
     Ok(Summary {

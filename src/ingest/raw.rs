@@ -71,6 +71,7 @@ pub(super) async fn run(
     ledger::quarantine(&writer, &run, &quarantined, &command).await?;
     let lines = [(line.clone(), typing.object.paths())];
     ledger::record(&writer, &run, &lines, None, &command).await?;
+    writer.upkeep().await;
     drop(writer);
     engine.refresh().await?;
     Ok(Summary {

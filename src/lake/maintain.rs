@@ -22,10 +22,49 @@ const SMALL_BYTES: u64 = 32 << 20;
 const SMALL_FILES_MIN: usize = 8;
 /// Most bytes of small files that are joined at once, which bounds the memory it takes.
 const JOIN_BYTES_MAX: u64 = 128 << 20;
+/// Commits since the last checkpoint that make a table due for upkeep.
+const COMMITS_DUE: i64 = 10;
 /// How long old versions can be read, and how old an orphan must be to go.
 const HORIZON_DAYS: i64 = 7;
 
 impl Writer {
+    /// Maintains the tables whose log has grown since they were last maintained.
+    ///
+    /// A failure is logged: what was committed before stands, and the next upkeep tries again.
+    pub async fn upkeep(&self) {
+        let names = self.lake.tables().await.unwrap_or_else(|error| {
+            tracing::warn!(error = error.chain(), "tables cannot be listed for upkeep");
+            vec![]
+        });
+        for name in names {
+            let outcome = match self.is_due(&name).await {
+                Ok(false) => continue,
+                Ok(true) => self.maintain(&name).await,
+                Err(error) => Err(error),
+            };
+            match outcome {
+                Ok(()) => tracing::info!(table = %name, "table maintained"),
+                Err(error) => tracing::warn!(table = %name, error = error.chain(), "upkeep failed"),
+            }
+        }
+    }
+
+    /// Whether `name` has [`COMMITS_DUE`] commits that no checkpoint holds.
+    async fn is_due(&self, name: &TableName) -> Result<bool> {
+        let root = &self.lake.inner.root;
+        let log = root.path(&format!("{}/{}/_delta_log", name.schema, name.table))?;
+        let failed = |e| Error::Store { action: "list", path: log.to_string(), source: e };
+        let files: Vec<_> = root.store.list(Some(&log)).try_collect().await.map_err(failed)?;
+        let newest = |ending: &str| {
+            let versions = files.iter().filter_map(|file| {
+                let file = file.location.filename()?;
+                file.strip_suffix(ending)?.split('.').next()?.parse::<i64>().ok()
+            });
+            versions.max().unwrap_or(-1)
+        };
+        Ok(newest(".json") - newest(".checkpoint.parquet") >= COMMITS_DUE)
+    }
+
     /// Joins small files of `name` into sorted larger ones, checkpoints its log and removes files
     /// that no version of the last seven days needs.
     ///

@@ -184,8 +184,14 @@ async fn upkeep_joins_small_files_and_loses_nothing() {
     }
     let before = home.amounts().await;
     let writer = home.lake.writer("test").await.expect("free");
-    writer.maintain(&home.name).await.expect("maintained");
+    writer.upkeep().await;
     assert_eq!(home.amounts().await, before);
+    let version =
+        home.lake.table(&home.name, At::Latest).await.expect("opens").expect("is").version();
+    writer.upkeep().await;
+    let again =
+        home.lake.table(&home.name, At::Latest).await.expect("opens").expect("is").version();
+    assert_eq!(version, again, "nothing is due a second time");
     let plan = home.text(At::Latest, "EXPLAIN SELECT * FROM deals").await;
     assert_eq!(plan.matches(".parquet").count(), 1, "{plan}");
 }

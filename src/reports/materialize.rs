@@ -105,6 +105,7 @@ pub async fn materialize(
         }
         reports.push(Materialized { report, table, result });
     }
+    engine.lake().writer(COMMAND).await?.upkeep().await;
     Ok(Outcome { reports })
 }
 

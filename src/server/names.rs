@@ -1,53 +1,10 @@
 //! Column names as Postgres gives them: `count` and `?column?`, not the engine's own.
 
-use std::ops::ControlFlow;
-
-use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, Ident, Query, Select, SelectItem, SetExpr, Statement, visit_expressions_mut,
+    Expr, Function, Ident, Query, Select, SelectItem, SetExpr, Statement,
 };
 
-/// Gives an alias to items of the outermost SELECT that say the same as one before them.
-///
-/// The engine wants unique names, Postgres does not: `SELECT 1, 1` has two columns `?column?`.
-/// Only items that repeat are touched, so that ORDER BY finds what it names.
-pub(super) fn tell_apart(statement: &mut Statement) {
-    let Statement::Query(query) = statement else { return };
-    let Some(select) = outermost_mut(query) else { return };
-    let mut seen: Vec<String> = vec![];
-    for (at, item) in select.projection.iter_mut().enumerate() {
-        let text = match &*item {
-            SelectItem::UnnamedExpr(expr) => said(expr),
-            SelectItem::ExprWithAlias { alias, .. } => alias.value.clone(),
-            _ => continue,
-        };
-        // The engine puts named arguments in their places, after which two calls may be the same.
-        if !seen.contains(&text) && !text.contains("=>") {
-            seen.push(text);
-            continue;
-        }
-        let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = &*item
-        else {
-            continue;
-        };
-        let alias = Ident::with_quote('"', format!("{text}:{}", at + 1));
-        *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
-    }
-}
-
-/// What the engine calls `expr`: its text without casts.
-fn said(expr: &Expr) -> String {
-    let mut bare = expr.clone();
-    let _: ControlFlow<()> = visit_expressions_mut(&mut bare, |expr| {
-        while let Expr::Cast { expr: inner, .. } | Expr::Nested(inner) = expr {
-            *expr = std::mem::replace(inner.as_mut(), Expr::Wildcard(AttachedToken::empty()));
-        }
-        ControlFlow::Continue(())
-    });
-    bare.to_string()
-}
-
-/// Names of the columns of `statement`, as it was before [`tell_apart`].
+/// Names of the columns of `statement`.
 ///
 /// `None` where they are the engine's to say: behind a `*`, and for anything but a SELECT.
 pub(super) fn of(statement: &Statement) -> Option<Vec<String>> {
@@ -72,15 +29,6 @@ fn outermost(query: &Query) -> Option<&Select> {
             SetExpr::SetOperation { left, .. } => left,
             _ => return None,
         };
-    }
-}
-
-fn outermost_mut(query: &mut Query) -> Option<&mut Select> {
-    // In a UNION the arms must stay as they are: the first one names the columns for ORDER BY.
-    match query.body.as_mut() {
-        SetExpr::Select(select) => Some(select),
-        SetExpr::Query(inner) => outermost_mut(inner),
-        _ => None,
     }
 }
 
@@ -181,13 +129,5 @@ mod tests {
         assert_eq!(of(&parsed(sql)).expect("named"), expected);
         assert_eq!(of(&parsed("SELECT *, 1 FROM t")), None);
         assert_eq!(of(&parsed("SELECT 1 AS a UNION SELECT 2")), Some(vec!["a".into()]));
-    }
-
-    #[test]
-    fn only_what_repeats_gets_an_alias() {
-        let mut statement = parsed("SELECT 1, 1, a, b AS a FROM t ORDER BY a");
-        tell_apart(&mut statement);
-        let expected = "SELECT 1, 1 AS \"1:2\", a, b AS \"a:4\" FROM t ORDER BY a";
-        assert_eq!(statement.to_string(), expected);
     }
 }

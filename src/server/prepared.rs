@@ -42,7 +42,6 @@ impl Query {
     ) -> Result<(LogicalPlan, Columns)> {
         let mut statement = self.statement.clone();
         parameters::substitute(&mut statement, values);
-        names::tell_apart(&mut statement);
         let plan = session.plan(statement).await?;
         let columns = rows::columns(plan.schema().as_arrow(), self.names.as_deref())?;
         Ok((plan, columns))
@@ -158,7 +157,6 @@ async fn infer(
         let mut query = Query::new(statement, text)?;
         let nulls = known.iter().map(|(number, oid)| (*number, parameters::null(*oid))).collect();
         parameters::substitute(&mut query.statement, &nulls);
-        names::tell_apart(&mut query.statement);
         for (name, data_type) in session.parameter_types(query.statement).await? {
             let Some(number) = name.strip_prefix('$').and_then(|n| n.parse().ok()) else {
                 continue;
