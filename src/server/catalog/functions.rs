@@ -250,6 +250,8 @@ fn register_objects(registrar: &Registrar<'_>, shared: &Catalog) {
             _ => true,
         }))
     });
+    // Drivers look for the types of extensions, of which there are none.
+    registrar.add("to_regtype", &[1], DataType::Int32, |_, _| ScalarValue::Int32(None));
     for name in ["pg_function_is_visible", "pg_type_is_visible", "pg_operator_is_visible"] {
         registrar.boolean(name, &[1], true);
     }

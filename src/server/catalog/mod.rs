@@ -7,6 +7,7 @@
 
 mod comments;
 mod functions;
+mod information;
 mod oids;
 mod relations;
 mod rewrite;
@@ -26,6 +27,8 @@ pub(super) use rewrite::rewrite;
 
 /// Schema of the catalog.
 const PG_CATALOG: &str = "pg_catalog";
+/// Schema of the standard's views of it.
+const INFORMATION_SCHEMA: &str = "information_schema";
 /// Schema that functions are shown in.
 const PUBLIC: &str = "public";
 /// Who owns everything.
@@ -61,13 +64,17 @@ impl Catalog {
         let database = context.catalog(CATALOG).ok_or_else(|| {
             Error::from(DataFusionError::Internal(format!("there is no catalog {CATALOG}")))
         })?;
-        let relations = relations::PgCatalog::new(self, &database, session.user())?;
-        database.register_schema(PG_CATALOG, Arc::new(relations))?;
+        let relations = Arc::new(relations::PgCatalog::new(self, &database, session.user())?);
+        database.register_schema(PG_CATALOG, relations.clone())?;
+        let information = information::InformationSchema(relations);
+        database.register_schema(INFORMATION_SCHEMA, Arc::new(information))?;
         functions::register(context, self, session.user(), process);
         let state = context.state_ref();
-        let planned = SessionStateBuilder::new_from_existing(state.read().clone())
+        let mut planned = SessionStateBuilder::new_from_existing(state.read().clone())
             .with_type_planner(Arc::new(PgOidTypePlanner))
             .build();
+        // The engine's own would come before ours.
+        planned.config_mut().options_mut().catalog.information_schema = false;
         *state.write() = planned;
         CoerceIntArgsToBigInt::widen(context);
         Ok(())

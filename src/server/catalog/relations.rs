@@ -16,11 +16,10 @@ use datafusion_pg_catalog::pg_catalog::{PG_CATALOG_TABLES, PgCatalogSchemaProvid
 
 use super::comments::Comments;
 use super::oids::{Object, Oids};
-use super::{Catalog, OWNER, PG_CATALOG, PUBLIC};
+use super::{Catalog, INFORMATION_SCHEMA, OWNER, PG_CATALOG, PUBLIC};
 use crate::server::encode::types::{self, OID_KEY};
 use crate::session::CATALOG;
 
-const INFORMATION_SCHEMA: &str = "information_schema";
 /// Type `name`, and the one-byte type `"char"`.
 const NAME: u32 = 19;
 const CHAR: u32 = 18;
@@ -40,11 +39,11 @@ pub(super) struct PgCatalog {
 }
 
 /// A table or view as the catalog lists it.
-struct Relation {
-    schema: String,
-    name: String,
-    is_view: bool,
-    columns: SchemaRef,
+pub(super) struct Relation {
+    pub(super) schema: String,
+    pub(super) name: String,
+    pub(super) is_view: bool,
+    pub(super) columns: SchemaRef,
 }
 
 impl PgCatalog {
@@ -76,7 +75,15 @@ impl PgCatalog {
         names
     }
 
-    async fn relations(&self) -> Result<Vec<Relation>> {
+    /// Those, and the schemas that every database has.
+    pub(super) fn all_schemas(&self) -> Vec<String> {
+        let mut names = self.schemas();
+        names.extend([PG_CATALOG, INFORMATION_SCHEMA, PUBLIC].map(str::to_owned));
+        names
+    }
+
+    /// Every table and view outside the catalog.
+    pub(super) async fn relations(&self) -> Result<Vec<Relation>> {
         let Some(database) = self.database.upgrade() else { return Ok(vec![]) };
         let mut relations = vec![];
         for schema in self.schemas() {
@@ -103,8 +110,7 @@ impl PgCatalog {
     }
 
     fn pg_namespace(&self) -> Result<RecordBatch> {
-        let mut names = self.schemas();
-        names.extend([PG_CATALOG, INFORMATION_SCHEMA, PUBLIC].map(str::to_owned));
+        let names = self.all_schemas();
         let mut rows = Rows::new(names.len());
         rows.oid("oid", names.iter().map(|name| self.schema_oid(name)));
         rows.text("nspname", NAME, names);
@@ -397,19 +403,24 @@ impl SchemaProvider for PgCatalog {
 }
 
 /// Columns of a table in the making, all of one length.
-struct Rows {
+pub(super) struct Rows {
     count: usize,
     fields: Vec<Field>,
     columns: Vec<ArrayRef>,
 }
 
 impl Rows {
-    fn new(count: usize) -> Self {
+    pub(super) fn new(count: usize) -> Self {
         Self { count, fields: vec![], columns: vec![] }
     }
 
+    /// Rows (count).
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
     /// Adds a column, announced as type `oid` where Arrow has no such type.
-    fn push(&mut self, name: &str, array: ArrayRef, oid: Option<u32>) {
+    pub(super) fn push(&mut self, name: &str, array: ArrayRef, oid: Option<u32>) {
         let mut field = Field::new(name, array.data_type().clone(), true);
         if let Some(oid) = oid {
             field.set_metadata([(OID_KEY.to_owned(), oid.to_string())].into());
@@ -446,7 +457,7 @@ impl Rows {
         self.text(name, CHAR, vec![value.to_owned(); self.count]);
     }
 
-    fn null(&mut self, name: &str) {
+    pub(super) fn null(&mut self, name: &str) {
         self.push(name, new_null_array(&DataType::Utf8, self.count), None);
     }
 
@@ -455,7 +466,7 @@ impl Rows {
         self.push(name, new_null_array(&list, self.count), None);
     }
 
-    fn finish(self) -> Result<RecordBatch> {
+    pub(super) fn finish(self) -> Result<RecordBatch> {
         Ok(RecordBatch::try_new(Arc::new(Schema::new(self.fields)), self.columns)?)
     }
 }

@@ -1,0 +1,274 @@
+//! Schema `information_schema` as the SQL standard has it, with Postgres' names of types.
+//!
+//! The engine has one of its own, which names its own types; tools compare them with what they know.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::array::{Int32Array, RecordBatch, StringArray};
+use datafusion::catalog::{MemTable, SchemaProvider, TableProvider};
+use datafusion::error::Result;
+
+use super::relations::{PgCatalog, Rows};
+use super::{OWNER, PUBLIC};
+use crate::server::encode::types::{self, PgType};
+use crate::session::CATALOG;
+
+/// Tables that have no rows here, and their columns: nothing is constrained, nobody is granted more.
+const EMPTY: &[(&str, &[&str])] = &[
+    (
+        "table_constraints",
+        &[
+            "constraint_catalog",
+            "constraint_schema",
+            "constraint_name",
+            "table_catalog",
+            "table_schema",
+            "table_name",
+            "constraint_type",
+            "is_deferrable",
+            "initially_deferred",
+        ],
+    ),
+    (
+        "key_column_usage",
+        &[
+            "constraint_catalog",
+            "constraint_schema",
+            "constraint_name",
+            "table_catalog",
+            "table_schema",
+            "table_name",
+            "column_name",
+            "ordinal_position",
+            "position_in_unique_constraint",
+        ],
+    ),
+    (
+        "referential_constraints",
+        &[
+            "constraint_catalog",
+            "constraint_schema",
+            "constraint_name",
+            "unique_constraint_catalog",
+            "unique_constraint_schema",
+            "unique_constraint_name",
+            "match_option",
+            "update_rule",
+            "delete_rule",
+        ],
+    ),
+    (
+        "constraint_column_usage",
+        &[
+            "table_catalog",
+            "table_schema",
+            "table_name",
+            "column_name",
+            "constraint_catalog",
+            "constraint_schema",
+            "constraint_name",
+        ],
+    ),
+];
+
+/// Names of the tables that have rows.
+const TABLES: &[&str] = &["schemata", "tables", "columns", "views", "routines"];
+
+/// `information_schema` of one session.
+#[derive(Debug)]
+pub(super) struct InformationSchema(pub(super) Arc<PgCatalog>);
+
+impl InformationSchema {
+    fn schemata(&self) -> Result<RecordBatch> {
+        let names = self.0.all_schemas();
+        let mut rows = Rows::new(names.len());
+        rows.same("catalog_name", CATALOG);
+        rows.texts("schema_name", names);
+        rows.same("schema_owner", OWNER);
+        for name in ["default_character_set_catalog", "default_character_set_name", "sql_path"] {
+            rows.null(name);
+        }
+        rows.finish()
+    }
+
+    async fn tables(&self) -> Result<RecordBatch> {
+        let relations = self.0.relations().await?;
+        let mut rows = Rows::new(relations.len());
+        rows.same("table_catalog", CATALOG);
+        rows.texts("table_schema", relations.iter().map(|r| r.schema.clone()).collect());
+        rows.texts("table_name", relations.iter().map(|r| r.name.clone()).collect());
+        let kind = |is_view| if is_view { "VIEW" } else { "BASE TABLE" }.to_owned();
+        rows.texts("table_type", relations.iter().map(|r| kind(r.is_view)).collect());
+        rows.same("is_insertable_into", "NO");
+        rows.same("is_typed", "NO");
+        rows.null("commit_action");
+        rows.finish()
+    }
+
+    async fn columns(&self) -> Result<RecordBatch> {
+        let relations = self.0.relations().await?;
+        let columns: Vec<_> = relations
+            .iter()
+            .flat_map(|relation| {
+                let fields = relation.columns.fields().iter().enumerate();
+                fields.map(move |(at, field)| (relation, at as i32 + 1, field))
+            })
+            .collect();
+        let kinds: Vec<PgType> = columns
+            .iter()
+            .map(|(.., field)| {
+                let text = PgType { oid: types::TEXT, width: -1, modifier: -1 };
+                types::of_field(field).unwrap_or(text)
+            })
+            .collect();
+        let mut rows = Rows::new(columns.len());
+        rows.same("table_catalog", CATALOG);
+        rows.texts("table_schema", columns.iter().map(|(r, ..)| r.schema.clone()).collect());
+        rows.texts("table_name", columns.iter().map(|(r, ..)| r.name.clone()).collect());
+        rows.texts("column_name", columns.iter().map(|(.., f)| f.name().clone()).collect());
+        let places = columns.iter().map(|(_, place, _)| *place);
+        rows.push("ordinal_position", Arc::new(Int32Array::from_iter_values(places)), None);
+        rows.null("column_default");
+        let nullable = |is_nullable| if is_nullable { "YES" } else { "NO" }.to_owned();
+        let nullables = columns.iter().map(|(.., field)| nullable(field.is_nullable()));
+        rows.texts("is_nullable", nullables.collect());
+        rows.texts("data_type", kinds.iter().map(|kind| names(kind.oid).0.to_owned()).collect());
+        rows.null("character_maximum_length");
+        let precision = kinds.iter().map(|kind| numeric(*kind).map(|(precision, _)| precision));
+        rows.push("numeric_precision", Arc::new(Int32Array::from_iter(precision)), None);
+        let scale = kinds.iter().map(|kind| numeric(*kind).map(|(_, scale)| scale));
+        rows.push("numeric_scale", Arc::new(Int32Array::from_iter(scale)), None);
+        rows.null("datetime_precision");
+        rows.same("udt_catalog", CATALOG);
+        rows.same("udt_schema", super::PG_CATALOG);
+        rows.texts("udt_name", kinds.iter().map(|kind| names(kind.oid).1.to_owned()).collect());
+        rows.same("is_identity", "NO");
+        rows.same("is_generated", "NEVER");
+        rows.same("is_updatable", "NO");
+        rows.finish()
+    }
+
+    async fn views(&self) -> Result<RecordBatch> {
+        let mut relations = self.0.relations().await?;
+        relations.retain(|relation| relation.is_view);
+        let mut rows = Rows::new(relations.len());
+        rows.same("table_catalog", CATALOG);
+        rows.texts("table_schema", relations.iter().map(|r| r.schema.clone()).collect());
+        rows.texts("table_name", relations.iter().map(|r| r.name.clone()).collect());
+        rows.null("view_definition");
+        rows.same("check_option", "NONE");
+        rows.same("is_updatable", "NO");
+        rows.same("is_insertable_into", "NO");
+        rows.finish()
+    }
+
+    /// Our functions, with their pages: what `\df` shows and more.
+    fn routines(&self) -> Result<RecordBatch> {
+        let functions = runrate_udfs::functions();
+        let pages = || functions.iter().map(|function| function.page());
+        let mut rows = Rows::new(functions.len());
+        rows.same("specific_catalog", CATALOG);
+        rows.same("specific_schema", PUBLIC);
+        rows.texts("specific_name", pages().map(|page| page.name.to_owned()).collect());
+        rows.same("routine_catalog", CATALOG);
+        rows.same("routine_schema", PUBLIC);
+        rows.texts("routine_name", pages().map(|page| page.name.to_owned()).collect());
+        rows.same("routine_type", "FUNCTION");
+        let kinds = functions.iter().map(|function| function.kind().to_owned());
+        rows.texts("function_type", kinds.collect());
+        rows.same("is_deterministic", "YES");
+        rows.texts("description", pages().map(|page| page.summary.to_owned()).collect());
+        rows.texts("syntax_example", pages().map(|page| page.syntax.to_owned()).collect());
+        rows.finish()
+    }
+
+    async fn batch(&self, name: &str) -> Result<Option<RecordBatch>> {
+        if let Some((_, columns)) = EMPTY.iter().find(|(known, _)| *known == name) {
+            let mut rows = Rows::new(0);
+            columns.iter().for_each(|column| rows.null(column));
+            return rows.finish().map(Some);
+        }
+        Ok(Some(match name {
+            "schemata" => self.schemata()?,
+            "tables" => self.tables().await?,
+            "columns" => self.columns().await?,
+            "views" => self.views().await?,
+            "routines" => self.routines()?,
+            _ => return Ok(None),
+        }))
+    }
+}
+
+#[async_trait]
+impl SchemaProvider for InformationSchema {
+    fn table_names(&self) -> Vec<String> {
+        let empty = EMPTY.iter().map(|(name, _)| *name);
+        TABLES.iter().copied().chain(empty).map(str::to_owned).collect()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        let Some(batch) = self.batch(&name.to_ascii_lowercase()).await? else { return Ok(None) };
+        Ok(Some(Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch]])?)))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        self.table_names().iter().any(|known| known.eq_ignore_ascii_case(name))
+    }
+}
+
+impl Rows {
+    /// A column with one text in every row.
+    fn same(&mut self, name: &str, value: &str) {
+        let values = vec![value.to_owned(); self.count()];
+        self.texts(name, values);
+    }
+
+    fn texts(&mut self, name: &str, values: Vec<String>) {
+        self.push(name, Arc::new(StringArray::from(values)), None);
+    }
+}
+
+/// A type as the standard calls it, and as `pg_type` does.
+fn names(oid: u32) -> (&'static str, &'static str) {
+    match oid {
+        types::BOOL => ("boolean", "bool"),
+        types::BYTEA => ("bytea", "bytea"),
+        types::INT8 => ("bigint", "int8"),
+        types::INT2 => ("smallint", "int2"),
+        types::INT4 => ("integer", "int4"),
+        types::FLOAT4 => ("real", "float4"),
+        types::FLOAT8 => ("double precision", "float8"),
+        types::DATE => ("date", "date"),
+        types::TIME => ("time without time zone", "time"),
+        types::TIMESTAMP => ("timestamp without time zone", "timestamp"),
+        types::TIMESTAMPTZ => ("timestamp with time zone", "timestamptz"),
+        types::INTERVAL => ("interval", "interval"),
+        types::NUMERIC => ("numeric", "numeric"),
+        types::RECORD => ("record", "record"),
+        1009 => ("ARRAY", "_text"),
+        1016 => ("ARRAY", "_int8"),
+        1022 => ("ARRAY", "_float8"),
+        2287 => ("ARRAY", "_record"),
+        oid if types::ARRAYS.iter().any(|(_, array)| *array == oid) => ("ARRAY", "anyarray"),
+        _ => ("text", "text"),
+    }
+}
+
+/// Precision and scale that a numeric's modifier packs, 4 above zero.
+fn numeric(kind: PgType) -> Option<(i32, i32)> {
+    let packed = kind.modifier.checked_sub(4).filter(|packed| *packed >= 0)?;
+    (kind.oid == types::NUMERIC).then_some((packed >> 16, packed & 0xffff))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_numeric_tells_its_precision_and_scale() {
+        let money = PgType { oid: types::NUMERIC, width: -1, modifier: ((18 << 16) | 2) + 4 };
+        assert_eq!(numeric(money), Some((18, 2)));
+        assert_eq!(numeric(PgType { modifier: -1, ..money }), None);
+    }
+}
