@@ -27,103 +27,39 @@
 
 pub mod math;
 
-mod capacity_gap;
-mod coercion;
-mod engagement_score;
-mod fold;
-mod forecast;
-mod hires_needed;
-mod lead_grade;
-mod lead_score;
-mod page;
-mod pipeline_coverage;
-mod prorate;
-mod quota_attainment;
-mod quota_pace;
-mod ramp_pct;
-mod ramped_fte;
-mod row;
-mod run_rate;
-mod sales_velocity;
-mod win_rate;
-mod win_rate_hi;
-mod win_rate_lo;
+mod capacity;
+mod function;
+mod leads;
+mod pipeline;
+mod quotas;
+mod series;
 
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use datafusion_common::Result;
 use datafusion_expr::registry::FunctionRegistry;
-use datafusion_expr::{AggregateUDF, ScalarUDF};
-pub use page::Page;
+pub use function::Function;
+use function::Make;
+pub use function::page::Page;
 
-/// One function: its page, and what makes it.
-#[derive(Debug, Clone, Copy)]
-pub struct Function {
-    page: &'static Page,
-    make: Make,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Make {
-    Scalar(fn() -> Result<ScalarUDF>),
-    Aggregate(fn() -> Result<AggregateUDF>),
-}
-
-impl Function {
-    /// Name in SQL.
-    pub fn name(&self) -> &'static str {
-        self.page.name
-    }
-
-    /// Its documentation.
-    pub fn page(&self) -> &'static Page {
-        self.page
-    }
-
-    /// `scalar` or `aggregate`.
-    pub fn kind(&self) -> &'static str {
-        match self.make {
-            Make::Scalar(_) => "scalar",
-            Make::Aggregate(_) => "aggregate",
-        }
-    }
-}
-
-const fn scalar(page: &'static Page, make: fn() -> Result<ScalarUDF>) -> Function {
-    Function { page, make: Make::Scalar(make) }
-}
-
-const fn aggregate(page: &'static Page, make: fn() -> Result<AggregateUDF>) -> Function {
-    Function { page, make: Make::Aggregate(make) }
-}
-
-/// All functions, by topic: leads, quotas, capacity, pipeline, forecast.
-const FUNCTIONS: &[Function] = &[
-    scalar(&lead_score::PAGE, lead_score::udf),
-    aggregate(&engagement_score::PAGE, engagement_score::udaf),
-    scalar(&lead_grade::PAGE, lead_grade::udf),
-    scalar(&quota_attainment::PAGE, quota_attainment::udf),
-    scalar(&quota_pace::PAGE, quota_pace::udf),
-    scalar(&prorate::PAGE, prorate::udf),
-    scalar(&capacity_gap::PAGE, capacity_gap::udf),
-    scalar(&hires_needed::PAGE, hires_needed::udf),
-    scalar(&ramp_pct::PAGE, ramp_pct::udf),
-    scalar(&ramped_fte::PAGE, ramped_fte::udf),
-    aggregate(&win_rate::PAGE, win_rate::udaf),
-    scalar(&win_rate_lo::PAGE, win_rate_lo::udf),
-    scalar(&win_rate_hi::PAGE, win_rate_hi::udf),
-    scalar(&pipeline_coverage::PAGE, pipeline_coverage::udf),
-    scalar(&sales_velocity::PAGE, sales_velocity::udf),
-    scalar(&run_rate::PAGE, run_rate::udf),
-    aggregate(&forecast::PAGE, forecast::udaf),
-];
+/// All functions, by topic.
+static FUNCTIONS: LazyLock<Vec<Function>> = LazyLock::new(|| {
+    [
+        leads::FUNCTIONS,
+        quotas::FUNCTIONS,
+        capacity::FUNCTIONS,
+        pipeline::FUNCTIONS,
+        series::FUNCTIONS,
+    ]
+    .concat()
+});
 
 /// All functions of this crate.
 pub fn functions() -> &'static [Function] {
-    FUNCTIONS
+    &FUNCTIONS
 }
 
 /// Registers every function of this crate.
@@ -131,7 +67,7 @@ pub fn functions() -> &'static [Function] {
 /// # Errors
 /// If the registry takes no functions.
 pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
-    for function in FUNCTIONS {
+    for function in functions() {
         match function.make {
             Make::Scalar(make) => drop(registry.register_udf(Arc::new(make()?))?),
             Make::Aggregate(make) => drop(registry.register_udaf(Arc::new(make()?))?),

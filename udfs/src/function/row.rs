@@ -14,9 +14,9 @@ use datafusion_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-use crate::coercion::{Kind, targets};
+use crate::function::coercion::{Kind, targets};
+use crate::function::page::Page;
 use crate::math::Fault;
-use crate::page::Page;
 
 /// What a row evaluates to.
 pub(crate) enum Value {

@@ -4,10 +4,10 @@ use arrow::datatypes::DataType;
 use datafusion_common::Result;
 use datafusion_expr::ScalarUDF;
 
-use crate::coercion::Kind;
+use crate::function::coercion::Kind;
+use crate::function::page::Page;
+use crate::function::row::{Row, RowFunction, Value};
 use crate::math::{Fault, rate};
-use crate::page::Page;
-use crate::row::{Row, RowFunction, Value};
 
 pub(crate) const PAGE: Page = Page {
     name: "pipeline_coverage",

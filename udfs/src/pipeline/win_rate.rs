@@ -1,17 +1,15 @@
 //! `win_rate`: won of closed deals, by count or by amount.
 
-use std::sync::Arc;
-
 use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, Float64Type};
+use arrow::datatypes::{DataType, Decimal128Type, Float64Type};
 use datafusion_common::{Result, ScalarValue};
 use datafusion_expr::{Accumulator, AggregateUDF};
 
-use crate::coercion::Kind;
-use crate::fold::{Parts, error, udaf as fold};
+use crate::function::coercion::Kind;
+use crate::function::fold::{Parts, error, sum_field, udaf as fold};
+use crate::function::page::Page;
 use crate::math::exact::Sum;
 use crate::math::{Fault, ratio};
-use crate::page::Page;
 
 pub(crate) const PAGE: Page = Page {
     name: "win_rate",
@@ -43,11 +41,6 @@ pub(crate) fn udaf() -> Result<AggregateUDF> {
         state: || ["won", "closed"].map(sum_field).to_vec(),
         accumulator: |_| Box::new(WinRate::default()),
     })
-}
-
-/// State of an exact sum.
-pub(crate) fn sum_field(name: &str) -> FieldRef {
-    Arc::new(Field::new(name, DataType::Decimal128(38, 0), true))
 }
 
 #[derive(Debug, Default)]

@@ -10,12 +10,11 @@ use arrow::datatypes::{
 use datafusion_common::{Result, ScalarValue};
 use datafusion_expr::{Accumulator, AggregateUDF};
 
-use crate::coercion::Kind;
-use crate::fold::{Constant, Parts, error, udaf as fold};
+use crate::function::coercion::Kind;
+use crate::function::fold::{Constant, Parts, error, sum_field, udaf as fold};
+use crate::function::page::Page;
 use crate::math::exact::Sum;
 use crate::math::{Fault, positive, score};
-use crate::page::Page;
-use crate::win_rate::sum_field;
 
 pub(crate) const PAGE: Page = Page {
     name: "engagement_score",

@@ -12,12 +12,12 @@ use arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type, Int64Type
 use datafusion_common::{Result, ScalarValue};
 use datafusion_expr::{Accumulator, AggregateUDF};
 
-use crate::coercion::Kind;
-use crate::fold::{Constant, Parts, error, udaf as fold};
+use crate::function::coercion::Kind;
+use crate::function::fold::{Constant, Parts, error, udaf as fold};
+use crate::function::page::Page;
 use crate::math::Fault;
 use crate::math::forecast::calendar::{Grain, filled};
 use crate::math::forecast::{Forecast, Method, forecast};
-use crate::page::Page;
 
 pub(crate) const PAGE: Page = Page {
     name: "forecast",

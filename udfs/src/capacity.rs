@@ -1,0 +1,16 @@
+//! Capacity: ramp-up, heads, gaps, hires.
+
+mod capacity_gap;
+mod hires_needed;
+mod ramp_pct;
+mod ramped_fte;
+
+use crate::function::{Function, scalar};
+
+/// In the order in which they are listed.
+pub(crate) const FUNCTIONS: &[Function] = &[
+    scalar(&capacity_gap::PAGE, capacity_gap::udf),
+    scalar(&hires_needed::PAGE, hires_needed::udf),
+    scalar(&ramp_pct::PAGE, ramp_pct::udf),
+    scalar(&ramped_fte::PAGE, ramped_fte::udf),
+];

@@ -1,0 +1,52 @@
+//! What functions are made of: pages, coercion, and the shapes of scalars and aggregates.
+
+pub(crate) mod coercion;
+pub(crate) mod fold;
+pub(crate) mod page;
+pub(crate) mod row;
+
+use datafusion_common::Result;
+use datafusion_expr::{AggregateUDF, ScalarUDF};
+
+use page::Page;
+
+/// One function: its page, and what makes it.
+#[derive(Debug, Clone, Copy)]
+pub struct Function {
+    page: &'static Page,
+    pub(crate) make: Make,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Make {
+    Scalar(fn() -> Result<ScalarUDF>),
+    Aggregate(fn() -> Result<AggregateUDF>),
+}
+
+impl Function {
+    /// Name in SQL.
+    pub fn name(&self) -> &'static str {
+        self.page.name
+    }
+
+    /// Its documentation.
+    pub fn page(&self) -> &'static Page {
+        self.page
+    }
+
+    /// `scalar` or `aggregate`.
+    pub fn kind(&self) -> &'static str {
+        match self.make {
+            Make::Scalar(_) => "scalar",
+            Make::Aggregate(_) => "aggregate",
+        }
+    }
+}
+
+pub(crate) const fn scalar(page: &'static Page, make: fn() -> Result<ScalarUDF>) -> Function {
+    Function { page, make: Make::Scalar(make) }
+}
+
+pub(crate) const fn aggregate(page: &'static Page, make: fn() -> Result<AggregateUDF>) -> Function {
+    Function { page, make: Make::Aggregate(make) }
+}
