@@ -2,6 +2,7 @@
 
 pub(crate) mod coercion;
 pub(crate) mod fold;
+pub(crate) mod numbers;
 pub(crate) mod page;
 pub(crate) mod row;
 

@@ -3,6 +3,7 @@
 pub mod capacity;
 pub mod exact;
 pub mod forecast;
+pub mod money;
 pub mod normal;
 pub mod period;
 pub mod rate;

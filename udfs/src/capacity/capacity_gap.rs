@@ -1,12 +1,11 @@
 //! `capacity_gap`: what capacity falls short of demand; below zero is a surplus.
 
-use arrow::datatypes::DataType;
 use datafusion_common::Result;
 use datafusion_expr::ScalarUDF;
 
 use crate::function::coercion::Kind;
 use crate::function::page::Page;
-use crate::function::row::{Row, RowFunction, Value};
+use crate::function::row::{Row, scalar};
 use crate::math::{Fault, capacity};
 
 pub(crate) const PAGE: Page = Page {
@@ -34,19 +33,17 @@ const KINDS: &[Kind] = &[Kind::Number, Kind::Number, Kind::Number, Kind::Number,
 
 /// The function, to be registered.
 pub(crate) fn udf() -> Result<ScalarUDF> {
-    RowFunction::udf(&PAGE, KINDS, 2, DataType::Float64, evaluate)
+    scalar(&PAGE, KINDS, 2, evaluate)
 }
 
-fn evaluate(row: &Row<'_>) -> std::result::Result<Value, Fault> {
+fn evaluate(row: &Row<'_>) -> std::result::Result<Option<f64>, Fault> {
     let (Some(target), Some(fte)) = (row.number(0)?, row.number(1)?) else {
-        return Ok(Value::Number(None));
+        return Ok(None);
     };
     if row.count() == 2 {
-        return Ok(Value::Number(Some(capacity::gap(target, fte))));
+        return Ok(Some(capacity::gap(target, fte)));
     }
-    let Some(productivity) = row.number(2)? else { return Ok(Value::Number(None)) };
+    let Some(productivity) = row.number(2)? else { return Ok(None) };
     let (utilisation, attrition) = (row.number_or(3, 1.0)?, row.number_or(4, 0.0)?);
-    capacity::target_gap(target, fte, productivity, utilisation, attrition)
-        .map(Some)
-        .map(Value::Number)
+    capacity::target_gap(target, fte, productivity, utilisation, attrition).map(Some)
 }

@@ -1,12 +1,11 @@
 //! `hires_needed`: whole people to hire so that a gap closes.
 
-use arrow::datatypes::DataType;
 use datafusion_common::Result;
 use datafusion_expr::ScalarUDF;
 
 use crate::function::coercion::Kind;
 use crate::function::page::Page;
-use crate::function::row::{Row, RowFunction, Value};
+use crate::function::row::{Row, scalar};
 use crate::math::{Fault, capacity};
 
 pub(crate) const PAGE: Page = Page {
@@ -30,14 +29,14 @@ const KINDS: &[Kind] = &[Kind::Number, Kind::Number, Kind::Number, Kind::Number]
 
 /// The function, to be registered.
 pub(crate) fn udf() -> Result<ScalarUDF> {
-    RowFunction::udf(&PAGE, KINDS, 3, DataType::Int64, evaluate)
+    scalar(&PAGE, KINDS, 3, evaluate)
 }
 
-fn evaluate(row: &Row<'_>) -> std::result::Result<Value, Fault> {
+fn evaluate(row: &Row<'_>) -> std::result::Result<Option<i64>, Fault> {
     let (Some(gap), Some(productivity), Some(ramp)) =
         (row.number(0)?, row.number(1)?, row.number(2)?)
     else {
-        return Ok(Value::Integer(None));
+        return Ok(None);
     };
-    capacity::hires(gap, productivity, ramp, row.number_or(3, 0.0)?).map(Value::Integer)
+    capacity::hires(gap, productivity, ramp, row.number_or(3, 0.0)?)
 }

@@ -1,12 +1,11 @@
 //! `ramp_pct`: share of full productivity that someone has on a day (ratio).
 
-use arrow::datatypes::DataType;
 use datafusion_common::Result;
 use datafusion_expr::ScalarUDF;
 
 use crate::function::coercion::Kind;
 use crate::function::page::Page;
-use crate::function::row::{Row, RowFunction, Value};
+use crate::function::row::{Row, scalar};
 use crate::math::{Fault, capacity};
 
 pub(crate) const PAGE: Page = Page {
@@ -33,12 +32,12 @@ const KINDS: &[Kind] = &[Kind::Date, Kind::Date, Kind::Numbers, Kind::Integer];
 
 /// The function, to be registered.
 pub(crate) fn udf() -> Result<ScalarUDF> {
-    RowFunction::udf(&PAGE, KINDS, 3, DataType::Float64, evaluate)
+    scalar(&PAGE, KINDS, 3, evaluate)
 }
 
-fn evaluate(row: &Row<'_>) -> std::result::Result<Value, Fault> {
+fn evaluate(row: &Row<'_>) -> std::result::Result<Option<f64>, Fault> {
     let (Some(as_of), Some(ramp)) = (row.day(1), row.numbers(2)?) else {
-        return Ok(Value::Number(None));
+        return Ok(None);
     };
-    capacity::ramp(row.day(0), as_of, &ramp, row.integer_or(3, 1)).map(Some).map(Value::Number)
+    capacity::ramp(row.day(0), as_of, &ramp, row.integer_or(3, 1)).map(Some)
 }

@@ -1,12 +1,11 @@
 //! `ramped_fte`: fully productive heads that someone is worth over a period.
 
-use arrow::datatypes::DataType;
 use datafusion_common::Result;
 use datafusion_expr::ScalarUDF;
 
 use crate::function::coercion::Kind;
 use crate::function::page::Page;
-use crate::function::row::{Row, RowFunction, Value};
+use crate::function::row::{Row, scalar};
 use crate::math::{Fault, capacity};
 
 pub(crate) const PAGE: Page = Page {
@@ -36,15 +35,13 @@ const KINDS: &[Kind] =
 
 /// The function, to be registered.
 pub(crate) fn udf() -> Result<ScalarUDF> {
-    RowFunction::udf(&PAGE, KINDS, 5, DataType::Float64, evaluate)
+    scalar(&PAGE, KINDS, 5, evaluate)
 }
 
-fn evaluate(row: &Row<'_>) -> std::result::Result<Value, Fault> {
+fn evaluate(row: &Row<'_>) -> std::result::Result<Option<f64>, Fault> {
     let (Some(start), Some(end), Some(ramp)) = (row.day(2), row.day(3), row.numbers(4)?) else {
-        return Ok(Value::Number(None));
+        return Ok(None);
     };
     let fte = row.number_or(5, 1.0)?;
-    capacity::ramped_fte(row.day(0), row.day(1), (start, end), &ramp, fte)
-        .map(Some)
-        .map(Value::Number)
+    capacity::ramped_fte(row.day(0), row.day(1), (start, end), &ramp, fte).map(Some)
 }

@@ -20,6 +20,14 @@ pub(crate) enum Kind {
     Text,
     /// A list of numbers.
     Numbers,
+    /// A list of texts.
+    Texts,
+    /// A list of dates.
+    Dates,
+    /// A list of structs of two numbers: where a tier begins, and its rate.
+    Tiers,
+    /// An exact amount: whole numbers and decimals as they are, floats as floats.
+    Money,
 }
 
 /// The type that an argument called `name` of `function`, given as `from`, is cast to.
@@ -39,24 +47,66 @@ pub(crate) fn target(function: &str, name: &str, kind: Kind, from: &DataType) ->
         (Kind::Time, DataType::Null) => DataType::Date32,
         (Kind::Boolean, DataType::Boolean | DataType::Null) => DataType::Boolean,
         (Kind::Text, from) if from.is_string() || from.is_null() => DataType::Utf8,
-        (
-            Kind::Numbers,
-            DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _),
-        ) if item.data_type().is_numeric() || item.data_type().is_null() => numbers(),
-        (Kind::Numbers, DataType::Null) => numbers(),
-        _ => {
-            return plan_err!("{function}: {name} must be {}, got {from}", wanted(kind));
-        }
+        (Kind::Money, from) if from.is_floating() => DataType::Float64,
+        (Kind::Money, DataType::Decimal128(..)) => from.clone(),
+        (Kind::Money, from) if from.is_numeric() || from.is_null() => DataType::Decimal128(38, 0),
+        (Kind::Numbers | Kind::Texts | Kind::Dates | Kind::Tiers, from) => match items(from) {
+            Some(item) if fits(kind, item) => list(kind),
+            _ => return refused(function, name, kind, from),
+        },
+        _ => return refused(function, name, kind, from),
     };
     Ok(wanted)
 }
 
-fn is_time(from: &DataType) -> bool {
-    matches!(from, DataType::Date32 | DataType::Date64 | DataType::Timestamp(..))
+fn refused(function: &str, name: &str, kind: Kind, from: &DataType) -> Result<DataType> {
+    plan_err!("{function}: {name} must be {}, got {from}", wanted(kind))
 }
 
-fn numbers() -> DataType {
-    DataType::List(Field::new_list_field(DataType::Float64, true).into())
+/// The type of the items of a list; of NULL, that of NULL.
+fn items(from: &DataType) -> Option<&DataType> {
+    match from {
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item)
+        | DataType::FixedSizeList(item, _) => Some(item.data_type()),
+        DataType::Null => Some(&DataType::Null),
+        _ => None,
+    }
+}
+
+fn fits(kind: Kind, item: &DataType) -> bool {
+    if let DataType::Dictionary(_, value) = item {
+        return fits(kind, value);
+    }
+    match (kind, item) {
+        (_, DataType::Null) => true,
+        (Kind::Numbers, item) => item.is_numeric(),
+        (Kind::Texts, item) => item.is_string(),
+        (Kind::Dates, item) => is_time(item) || item.is_string(),
+        (_, DataType::Struct(fields)) => {
+            fields.len() == 2 && fields.iter().all(|field| field.data_type().is_numeric())
+        }
+        _ => false,
+    }
+}
+
+/// The type that lists of `kind` are cast to.
+fn list(kind: Kind) -> DataType {
+    let item = match kind {
+        Kind::Texts => DataType::Utf8,
+        Kind::Dates => DataType::Date32,
+        Kind::Tiers => DataType::Struct(
+            ["from", "rate"].map(|name| Field::new(name, DataType::Float64, true)).to_vec().into(),
+        ),
+        _ => DataType::Float64,
+    };
+    DataType::List(Field::new_list_field(item, true).into())
+}
+
+fn is_time(from: &DataType) -> bool {
+    matches!(from, DataType::Date32 | DataType::Date64 | DataType::Timestamp(..))
 }
 
 fn wanted(kind: Kind) -> &'static str {
@@ -67,6 +117,10 @@ fn wanted(kind: Kind) -> &'static str {
         Kind::Boolean => "true or false",
         Kind::Text => "text",
         Kind::Numbers => "a list of numbers",
+        Kind::Texts => "a list of texts",
+        Kind::Dates => "a list of dates",
+        Kind::Tiers => "a list of structs of two numbers, from and rate",
+        Kind::Money => "an amount",
     }
 }
 

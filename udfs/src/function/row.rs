@@ -1,14 +1,18 @@
 //! Scalar functions that compute a row at a time: arrays in, one path, an array out.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Date32Array, Float64Array, Int64Array, ListArray, StringBuilder,
+    Array, ArrayRef, AsArray, BooleanArray, BooleanBuilder, Date32Array, Date32Builder,
+    Decimal128Array, Decimal128Builder, Float64Array, Float64Builder, Int64Array, Int64Builder,
+    ListArray, StringArray, StringBuilder,
 };
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Date32Type, Float64Type, Int64Type};
-use datafusion_common::{Result, ScalarValue, exec_datafusion_err, plan_err};
+use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Float64Type, Int64Type};
+use datafusion_common::{Result, ScalarValue, exec_datafusion_err, exec_err};
 use datafusion_doc::Documentation;
 use datafusion_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
@@ -17,66 +21,115 @@ use datafusion_expr::{
 use crate::function::coercion::{Kind, targets};
 use crate::function::page::Page;
 use crate::math::Fault;
+use crate::math::money::{Cents, Micros};
 
-/// What a row evaluates to.
-pub(crate) enum Value {
-    Number(Option<f64>),
-    Integer(Option<i64>),
-    Text(Option<&'static str>),
+/// Days since 1970-01-01, as the result of a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Day(pub i32);
+
+/// What a function gives for a row; `None` is NULL.
+pub(crate) trait Cell: Sized + 'static {
+    /// Its type in SQL.
+    const TYPE: DataType;
+    /// Cells as an array of that type.
+    fn array(rows: usize, cells: impl Iterator<Item = Result<Option<Self>>>) -> Result<ArrayRef>;
 }
 
-/// A function of the arguments of one row.
-pub(crate) type Evaluate = fn(&Row<'_>) -> std::result::Result<Value, Fault>;
+macro_rules! cell {
+    ($cell:ty, $type:expr, $builder:expr, $value:expr) => {
+        impl Cell for $cell {
+            const TYPE: DataType = $type;
+
+            fn array(
+                rows: usize,
+                cells: impl Iterator<Item = Result<Option<Self>>>,
+            ) -> Result<ArrayRef> {
+                let mut builder = $builder(rows);
+                for cell in cells {
+                    builder.append_option(cell?.and_then($value));
+                }
+                Ok(Arc::new(builder.finish()))
+            }
+        }
+    };
+}
+
+// What overflows is not a number anybody can use.
+cell!(f64, DataType::Float64, Float64Builder::with_capacity, |n: f64| n.is_finite().then_some(n));
+cell!(i64, DataType::Int64, Int64Builder::with_capacity, Some);
+cell!(bool, DataType::Boolean, BooleanBuilder::with_capacity, Some);
+cell!(Day, DataType::Date32, Date32Builder::with_capacity, |day: Day| Some(day.0));
+cell!(Cow<'static, str>, DataType::Utf8, texts, Some);
+cell!(Cents, DataType::Decimal128(18, 2), decimals, |cents: Cents| Some(cents.0));
+
+fn texts(rows: usize) -> StringBuilder {
+    StringBuilder::with_capacity(rows, rows * 8)
+}
+
+fn decimals(rows: usize) -> Decimal128Builder {
+    Decimal128Builder::with_capacity(rows).with_data_type(Cents::TYPE)
+}
 
 /// A scalar function: its page, its parameters, and what it computes.
-#[derive(Debug)]
-pub(crate) struct RowFunction {
+struct RowFunction<C, E> {
     page: &'static Page,
     kinds: &'static [Kind],
     needed: usize,
-    output: DataType,
-    evaluate: Evaluate,
+    evaluate: E,
     signature: Signature,
     documentation: Documentation,
+    cell: std::marker::PhantomData<fn() -> C>,
 }
 
-impl RowFunction {
-    /// The function of `page`, whose arguments hold `kinds` and of which the first `needed` must be given.
-    pub(crate) fn udf(
-        page: &'static Page,
-        kinds: &'static [Kind],
-        needed: usize,
-        output: DataType,
-        evaluate: Evaluate,
-    ) -> Result<ScalarUDF> {
-        let signature = Signature::user_defined(Volatility::Immutable)
-            .with_parameter_names(page.argument_names())?;
-        let documentation = page.documentation();
-        let function = Self { page, kinds, needed, output, evaluate, signature, documentation };
-        Ok(ScalarUDF::from(function))
-    }
+/// The function of `page`, whose arguments hold `kinds` and of which the first `needed` must be given.
+pub(crate) fn scalar<C: Cell, E>(
+    page: &'static Page,
+    kinds: &'static [Kind],
+    needed: usize,
+    evaluate: E,
+) -> Result<ScalarUDF>
+where
+    E: Fn(&Row<'_>) -> std::result::Result<Option<C>, Fault> + Send + Sync + 'static,
+{
+    let signature = Signature::user_defined(Volatility::Immutable)
+        .with_parameter_names(page.argument_names())?;
+    let documentation = page.documentation();
+    let cell = std::marker::PhantomData;
+    let function = RowFunction { page, kinds, needed, evaluate, signature, documentation, cell };
+    Ok(ScalarUDF::from(function))
+}
 
+impl<C, E> RowFunction<C, E> {
     fn parameters(&self) -> Vec<(&'static str, Kind)> {
         self.page.arguments.iter().map(|(name, _)| *name).zip(self.kinds.iter().copied()).collect()
     }
 }
 
 // A name stands for one function: the rest follows from it.
-impl PartialEq for RowFunction {
+impl<C, E> PartialEq for RowFunction<C, E> {
     fn eq(&self, other: &Self) -> bool {
         self.page.name == other.page.name
     }
 }
 
-impl Eq for RowFunction {}
+impl<C, E> Eq for RowFunction<C, E> {}
 
-impl Hash for RowFunction {
+impl<C, E> Hash for RowFunction<C, E> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.page.name.hash(state);
     }
 }
 
-impl ScalarUDFImpl for RowFunction {
+impl<C, E> fmt::Debug for RowFunction<C, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RowFunction").field(&self.page.name).finish()
+    }
+}
+
+impl<C: Cell, E> ScalarUDFImpl for RowFunction<C, E>
+where
+    E: Fn(&Row<'_>) -> std::result::Result<Option<C>, Fault> + Send + Sync + 'static,
+{
     fn name(&self) -> &str {
         self.page.name
     }
@@ -86,7 +139,7 @@ impl ScalarUDFImpl for RowFunction {
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(self.output.clone())
+        Ok(C::TYPE)
     }
 
     fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
@@ -97,22 +150,17 @@ impl ScalarUDFImpl for RowFunction {
         let is_scalar = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let rows = if is_scalar { 1 } else { args.number_rows };
         let mut columns = Vec::with_capacity(args.args.len());
-        for (at, (argument, kind)) in args.args.iter().zip(self.kinds).enumerate() {
-            let column = Column::of(argument, *kind, rows)?;
-            columns.push(column.map_err(|text| {
-                let (name, _) = self.page.arguments[at];
-                let function = self.page.name;
-                exec_datafusion_err!(
-                    "{function}: {name} must be a date such as 2026-07-31, got \"{text}\""
-                )
-            })?);
+        for ((argument, kind), (name, _)) in
+            args.args.iter().zip(self.kinds).zip(self.page.arguments)
+        {
+            columns.push(Column::of(self.page, name, argument, *kind, rows)?);
         }
         let names = self.page.arguments;
-        let evaluated = (0..rows).map(|place| {
+        let cells = (0..rows).map(|place| {
             (self.evaluate)(&Row { columns: &columns, names, place })
                 .map_err(|fault| exec_datafusion_err!("{}: {}", self.page.name, fault.0))
         });
-        let array = collected(&self.output, evaluated, rows)?;
+        let array = C::array(rows, cells)?;
         if is_scalar {
             return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?));
         }
@@ -124,76 +172,74 @@ impl ScalarUDFImpl for RowFunction {
     }
 }
 
-fn collected(
-    output: &DataType,
-    values: impl Iterator<Item = Result<Value>>,
-    rows: usize,
-) -> Result<ArrayRef> {
-    match output {
-        DataType::Float64 => {
-            let mut numbers = Float64Array::builder(rows);
-            for value in values {
-                // What overflows is not a number anybody can use.
-                let Value::Number(number) = value? else { continue };
-                numbers.append_option(number.filter(|number| number.is_finite()));
-            }
-            Ok(Arc::new(numbers.finish()))
-        }
-        DataType::Int64 => {
-            let mut numbers = Int64Array::builder(rows);
-            for value in values {
-                let Value::Integer(number) = value? else { continue };
-                numbers.append_option(number);
-            }
-            Ok(Arc::new(numbers.finish()))
-        }
-        DataType::Utf8 => {
-            let mut texts = StringBuilder::new();
-            for value in values {
-                let Value::Text(text) = value? else { continue };
-                texts.append_option(text);
-            }
-            Ok(Arc::new(texts.finish()))
-        }
-        other => plan_err!("a row function cannot give {other}"),
-    }
+/// One argument, typed once a batch.
+struct Column {
+    values: Values,
+    /// One value for all rows.
+    is_constant: bool,
 }
 
-/// One argument, typed once a batch; a constant has one value for all rows.
-enum Column {
-    Numbers(Float64Array, bool),
-    Integers(Int64Array, bool),
-    Dates(Date32Array, bool),
-    Lists(ListArray, bool),
+enum Values {
+    Numbers(Float64Array),
+    Integers(Int64Array),
+    Dates(Date32Array),
+    Flags(BooleanArray),
+    Texts(StringArray),
+    Lists(ListArray),
+    Decimals(Decimal128Array, i8),
 }
 
 impl Column {
-    /// `argument` as a column; the inner error is a text that is no date.
     fn of(
+        page: &Page,
+        name: &str,
         argument: &ColumnarValue,
         kind: Kind,
         rows: usize,
-    ) -> Result<std::result::Result<Self, String>> {
+    ) -> Result<Self> {
         let (array, is_constant) = match argument {
             ColumnarValue::Array(array) => (array.clone(), false),
             ColumnarValue::Scalar(value) => (value.to_array()?, rows > 1),
         };
-        if let (Kind::Date, DataType::Utf8) = (kind, array.data_type()) {
-            let texts = array.as_string::<i32>();
-            let dates = cast(&array, &DataType::Date32)?;
-            let wrong = (0..texts.len()).find(|row| texts.is_valid(*row) && dates.is_null(*row));
-            return Ok(match wrong {
-                Some(row) => Err(texts.value(row).to_owned()),
-                None => Ok(Self::Dates(dates.as_primitive::<Date32Type>().clone(), is_constant)),
-            });
-        }
-        Ok(Ok(match kind {
-            Kind::Integer => Self::Integers(array.as_primitive::<Int64Type>().clone(), is_constant),
-            Kind::Date => Self::Dates(array.as_primitive::<Date32Type>().clone(), is_constant),
-            Kind::Numbers => Self::Lists(array.as_list::<i32>().clone(), is_constant),
-            _ => Self::Numbers(array.as_primitive::<Float64Type>().clone(), is_constant),
-        }))
+        let values = match (kind, array.data_type()) {
+            (Kind::Date, DataType::Utf8) => Values::Dates(dates(page, name, &array)?),
+            (Kind::Integer, _) => Values::Integers(array.as_primitive::<Int64Type>().clone()),
+            (Kind::Date, _) => Values::Dates(array.as_primitive::<Date32Type>().clone()),
+            (Kind::Boolean, _) => Values::Flags(array.as_boolean().clone()),
+            (Kind::Text, _) => Values::Texts(array.as_string::<i32>().clone()),
+            (Kind::Money, DataType::Decimal128(_, scale)) => {
+                let scale = *scale;
+                Values::Decimals(array.as_primitive::<Decimal128Type>().clone(), scale)
+            }
+            (_, DataType::List(_)) => Values::Lists(array.as_list::<i32>().clone()),
+            _ => Values::Numbers(array.as_primitive::<Float64Type>().clone()),
+        };
+        Ok(Self { values, is_constant })
     }
+
+    fn array(&self) -> &dyn Array {
+        match &self.values {
+            Values::Numbers(array) => array,
+            Values::Integers(array) => array,
+            Values::Dates(array) => array,
+            Values::Flags(array) => array,
+            Values::Texts(array) => array,
+            Values::Lists(array) => array,
+            Values::Decimals(array, _) => array,
+        }
+    }
+}
+
+/// Quoted dates, read here so that an error can name the argument.
+fn dates(page: &Page, name: &str, array: &ArrayRef) -> Result<Date32Array> {
+    let texts = array.as_string::<i32>();
+    let dates = cast(array, &DataType::Date32)?;
+    let wrong = (0..texts.len()).find(|row| texts.is_valid(*row) && dates.is_null(*row));
+    if let Some(row) = wrong {
+        let (function, text) = (page.name, texts.value(row));
+        return exec_err!("{function}: {name} must be a date such as 2026-07-31, got \"{text}\"");
+    }
+    Ok(dates.as_primitive::<Date32Type>().clone())
 }
 
 /// The arguments of one row.
@@ -203,21 +249,28 @@ pub(crate) struct Row<'a> {
     place: usize,
 }
 
-impl Row<'_> {
+impl<'a> Row<'a> {
+    /// The column at `index` and the place in it, unless NULL or not given.
+    fn at(&self, index: usize) -> Option<(&'a Values, usize)> {
+        let column = self.columns.get(index)?;
+        let place = if column.is_constant { 0 } else { self.place };
+        column.array().is_valid(place).then_some((&column.values, place))
+    }
+
     /// The number at `index`; `None` if it is NULL or was not given.
     pub(crate) fn number(&self, index: usize) -> std::result::Result<Option<f64>, Fault> {
-        let Some(Column::Numbers(array, is_constant)) = self.columns.get(index) else {
-            return Ok(None);
-        };
-        let place = if *is_constant { 0 } else { self.place };
-        if array.is_null(place) {
-            return Ok(None);
+        match self.at(index) {
+            Some((Values::Numbers(array), place)) => {
+                let value = array.value(place);
+                match value.is_finite() {
+                    true => Ok(Some(value)),
+                    false => {
+                        Err(Fault(format!("{} must be finite, got {value}", self.names[index].0)))
+                    }
+                }
+            }
+            _ => Ok(None),
         }
-        let value = array.value(place);
-        if value.is_finite() {
-            return Ok(Some(value));
-        }
-        Err(Fault(format!("{} must be finite, got {value}", self.names[index].0)))
     }
 
     /// How many arguments were given.
@@ -232,40 +285,100 @@ impl Row<'_> {
 
     /// The whole number at `index`, or `default`.
     pub(crate) fn integer_or(&self, index: usize, default: i64) -> i64 {
-        match self.columns.get(index) {
-            Some(Column::Integers(array, is_constant)) => {
-                let place = if *is_constant { 0 } else { self.place };
-                if array.is_null(place) { default } else { array.value(place) }
-            }
+        match self.at(index) {
+            Some((Values::Integers(array), place)) => array.value(place),
             _ => default,
         }
     }
 
     /// The day at `index`, counted from 1970-01-01.
     pub(crate) fn day(&self, index: usize) -> Option<i32> {
-        match self.columns.get(index) {
-            Some(Column::Dates(array, is_constant)) => {
-                let place = if *is_constant { 0 } else { self.place };
-                array.is_valid(place).then(|| array.value(place))
+        match self.at(index) {
+            Some((Values::Dates(array), place)) => Some(array.value(place)),
+            _ => None,
+        }
+    }
+
+    /// Whether the argument at `index` is true.
+    pub(crate) fn flag(&self, index: usize) -> Option<bool> {
+        match self.at(index) {
+            Some((Values::Flags(array), place)) => Some(array.value(place)),
+            _ => None,
+        }
+    }
+
+    /// The text at `index`.
+    pub(crate) fn text(&self, index: usize) -> Option<&'a str> {
+        match self.at(index) {
+            Some((Values::Texts(array), place)) => Some(array.value(place)),
+            _ => None,
+        }
+    }
+
+    /// The exact amount at `index`.
+    pub(crate) fn money(&self, index: usize) -> std::result::Result<Option<Micros>, Fault> {
+        let name = self.names[index].0;
+        match self.at(index) {
+            Some((Values::Decimals(array, scale), place)) => {
+                Micros::of_decimal(name, array.value(place), *scale).map(Some)
             }
+            Some((Values::Numbers(array), place)) => {
+                Micros::of_float(name, array.value(place)).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn list(&self, index: usize) -> Option<ArrayRef> {
+        match self.at(index) {
+            Some((Values::Lists(array), place)) => Some(array.value(place)),
             _ => None,
         }
     }
 
     /// The list at `index`; a NULL inside it is refused.
     pub(crate) fn numbers(&self, index: usize) -> std::result::Result<Option<Vec<f64>>, Fault> {
-        let Some(Column::Lists(array, is_constant)) = self.columns.get(index) else {
-            return Ok(None);
-        };
-        let place = if *is_constant { 0 } else { self.place };
-        if array.is_null(place) {
-            return Ok(None);
+        let Some(items) = self.list(index) else { return Ok(None) };
+        self.refuse_null(index, &items)?;
+        Ok(Some(items.as_primitive::<Float64Type>().values().to_vec()))
+    }
+
+    /// The list at `index`, NULLs inside it kept.
+    pub(crate) fn options(&self, index: usize) -> Option<Vec<Option<f64>>> {
+        let items = self.list(index)?;
+        Some(items.as_primitive::<Float64Type>().iter().collect())
+    }
+
+    /// The list of texts at `index`; a NULL inside it is refused.
+    pub(crate) fn texts(&self, index: usize) -> std::result::Result<Option<StringArray>, Fault> {
+        let Some(items) = self.list(index) else { return Ok(None) };
+        self.refuse_null(index, &items)?;
+        Ok(Some(items.as_string::<i32>().clone()))
+    }
+
+    /// The list of days at `index`, NULLs inside it left out.
+    pub(crate) fn days(&self, index: usize) -> Option<Vec<i32>> {
+        let items = self.list(index)?;
+        Some(items.as_primitive::<Date32Type>().iter().flatten().collect())
+    }
+
+    /// The list of pairs at `index`; a NULL inside it is refused.
+    pub(crate) fn pairs(
+        &self,
+        index: usize,
+    ) -> std::result::Result<Option<Vec<(f64, f64)>>, Fault> {
+        let Some(items) = self.list(index) else { return Ok(None) };
+        self.refuse_null(index, &items)?;
+        let columns = items.as_struct().columns();
+        columns.iter().try_for_each(|column| self.refuse_null(index, column))?;
+        let [from, rate] = [0, 1].map(|at| columns[at].as_primitive::<Float64Type>().values());
+        Ok(Some(from.iter().copied().zip(rate.iter().copied()).collect()))
+    }
+
+    fn refuse_null(&self, index: usize, items: &dyn Array) -> std::result::Result<(), Fault> {
+        match items.null_count() {
+            0 => Ok(()),
+            _ => Err(Fault(format!("{} must not hold NULL", self.names[index].0))),
         }
-        let items = array.value(place);
-        let items = items.as_primitive::<Float64Type>();
-        if items.null_count() > 0 {
-            return Err(Fault(format!("{} must not hold NULL", self.names[index].0)));
-        }
-        Ok(Some(items.values().to_vec()))
     }
 }

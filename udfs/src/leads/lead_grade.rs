@@ -1,12 +1,13 @@
 //! `lead_grade`: grade of a lead from A1 to C3: the letter by fit, the digit by engagement.
 
-use arrow::datatypes::DataType;
+use std::borrow::Cow;
+
 use datafusion_common::Result;
 use datafusion_expr::ScalarUDF;
 
 use crate::function::coercion::Kind;
 use crate::function::page::Page;
-use crate::function::row::{Row, RowFunction, Value};
+use crate::function::row::{Row, scalar};
 use crate::math::{Fault, score};
 
 pub(crate) const PAGE: Page = Page {
@@ -30,13 +31,13 @@ const KINDS: &[Kind] = &[Kind::Number, Kind::Number, Kind::Number, Kind::Number]
 
 /// The function, to be registered.
 pub(crate) fn udf() -> Result<ScalarUDF> {
-    RowFunction::udf(&PAGE, KINDS, 2, DataType::Utf8, evaluate)
+    scalar(&PAGE, KINDS, 2, evaluate)
 }
 
-fn evaluate(row: &Row<'_>) -> std::result::Result<Value, Fault> {
+fn evaluate(row: &Row<'_>) -> std::result::Result<Option<Cow<'static, str>>, Fault> {
     let (Some(fit), Some(engagement)) = (row.number(0)?, row.number(1)?) else {
-        return Ok(Value::Text(None));
+        return Ok(None);
     };
     let (hi, lo) = (row.number_or(2, 70.0)?, row.number_or(3, 40.0)?);
-    score::lead_grade(fit, engagement, hi, lo).map(Some).map(Value::Text)
+    score::lead_grade(fit, engagement, hi, lo).map(Cow::Borrowed).map(Some)
 }

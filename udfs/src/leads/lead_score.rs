@@ -1,13 +1,11 @@
 //! `lead_score`: score of a lead from 0 to 100: its fit, and its engagement as it fades.
 
-use arrow::datatypes::DataType;
 use datafusion_common::Result;
 use datafusion_expr::ScalarUDF;
 
-use crate::function::coercion::Kind;
+use crate::function::numbers::numbers;
 use crate::function::page::Page;
-use crate::function::row::{Row, RowFunction, Value};
-use crate::math::{Fault, score};
+use crate::math::score;
 
 pub(crate) const PAGE: Page = Page {
     name: "lead_score",
@@ -27,18 +25,13 @@ pub(crate) const PAGE: Page = Page {
     ],
 };
 
-const KINDS: &[Kind] = &[Kind::Number, Kind::Number, Kind::Number, Kind::Number, Kind::Number];
-
 /// The function, to be registered.
 pub(crate) fn udf() -> Result<ScalarUDF> {
-    RowFunction::udf(&PAGE, KINDS, 2, DataType::Float64, evaluate)
-}
-
-fn evaluate(row: &Row<'_>) -> std::result::Result<Value, Fault> {
-    let (Some(fit), Some(engagement)) = (row.number(0)?, row.number(1)?) else {
-        return Ok(Value::Number(None));
-    };
-    let (age, half_life, weight) =
-        (row.number_or(2, 0.0)?, row.number_or(3, 30.0)?, row.number_or(4, 0.5)?);
-    score::lead_score(fit, engagement, age, half_life, weight).map(Some).map(Value::Number)
+    numbers(
+        &PAGE,
+        [None, None, Some(0.0), Some(30.0), Some(0.5)],
+        |[fit, engagement, age, half_life, weight]| {
+            score::lead_score(fit, engagement, age, half_life, weight).map(Some)
+        },
+    )
 }

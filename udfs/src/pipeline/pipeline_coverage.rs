@@ -1,13 +1,11 @@
 //! `pipeline_coverage`: open pipeline over what is left of the quota (ratio; 3 to 5 is usual).
 
-use arrow::datatypes::DataType;
 use datafusion_common::Result;
 use datafusion_expr::ScalarUDF;
 
-use crate::function::coercion::Kind;
+use crate::function::numbers::numbers;
 use crate::function::page::Page;
-use crate::function::row::{Row, RowFunction, Value};
-use crate::math::{Fault, rate};
+use crate::math::rate;
 
 pub(crate) const PAGE: Page = Page {
     name: "pipeline_coverage",
@@ -25,16 +23,9 @@ pub(crate) const PAGE: Page = Page {
     ],
 };
 
-const KINDS: &[Kind] = &[Kind::Number, Kind::Number, Kind::Number];
-
 /// The function, to be registered.
 pub(crate) fn udf() -> Result<ScalarUDF> {
-    RowFunction::udf(&PAGE, KINDS, 2, DataType::Float64, evaluate)
-}
-
-fn evaluate(row: &Row<'_>) -> std::result::Result<Value, Fault> {
-    let (Some(open), Some(quota)) = (row.number(0)?, row.number(1)?) else {
-        return Ok(Value::Number(None));
-    };
-    rate::coverage(open, quota, row.number_or(2, 0.0)?).map(Value::Number)
+    numbers(&PAGE, [None, None, Some(0.0)], |[open, quota, closed]| {
+        rate::coverage(open, quota, closed)
+    })
 }

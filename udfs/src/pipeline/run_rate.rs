@@ -1,13 +1,11 @@
 //! `run_rate`: what a period ends at if it goes on as it did.
 
-use arrow::datatypes::DataType;
 use datafusion_common::Result;
 use datafusion_expr::ScalarUDF;
 
-use crate::function::coercion::Kind;
+use crate::function::numbers::numbers;
 use crate::function::page::Page;
-use crate::function::row::{Row, RowFunction, Value};
-use crate::math::{Fault, rate};
+use crate::math::rate;
 
 pub(crate) const PAGE: Page = Page {
     name: "run_rate",
@@ -27,16 +25,7 @@ pub(crate) const PAGE: Page = Page {
     ],
 };
 
-const KINDS: &[Kind] = &[Kind::Number, Kind::Number];
-
 /// The function, to be registered.
 pub(crate) fn udf() -> Result<ScalarUDF> {
-    RowFunction::udf(&PAGE, KINDS, 2, DataType::Float64, evaluate)
-}
-
-fn evaluate(row: &Row<'_>) -> std::result::Result<Value, Fault> {
-    let (Some(closed), Some(elapsed)) = (row.number(0)?, row.number(1)?) else {
-        return Ok(Value::Number(None));
-    };
-    rate::run_rate(closed, elapsed).map(Value::Number)
+    numbers(&PAGE, [None, None], |[closed, elapsed]| rate::run_rate(closed, elapsed))
 }

@@ -1,13 +1,11 @@
 //! `sales_velocity`: money a day that a pipeline brings.
 
-use arrow::datatypes::DataType;
 use datafusion_common::Result;
 use datafusion_expr::ScalarUDF;
 
-use crate::function::coercion::Kind;
+use crate::function::numbers::numbers;
 use crate::function::page::Page;
-use crate::function::row::{Row, RowFunction, Value};
-use crate::math::{Fault, rate};
+use crate::math::rate;
 
 pub(crate) const PAGE: Page = Page {
     name: "sales_velocity",
@@ -26,19 +24,9 @@ pub(crate) const PAGE: Page = Page {
     ],
 };
 
-const KINDS: &[Kind] = &[Kind::Number, Kind::Number, Kind::Number, Kind::Number];
-
 /// The function, to be registered.
 pub(crate) fn udf() -> Result<ScalarUDF> {
-    RowFunction::udf(&PAGE, KINDS, 4, DataType::Float64, evaluate)
-}
-
-fn evaluate(row: &Row<'_>) -> std::result::Result<Value, Fault> {
-    let (Some(count), Some(deal)) = (row.number(0)?, row.number(1)?) else {
-        return Ok(Value::Number(None));
-    };
-    let (Some(win_rate), Some(days)) = (row.number(2)?, row.number(3)?) else {
-        return Ok(Value::Number(None));
-    };
-    rate::velocity(count, deal, win_rate, days).map(Value::Number)
+    numbers(&PAGE, [None, None, None, None], |[count, deal, win_rate, days]| {
+        rate::velocity(count, deal, win_rate, days)
+    })
 }

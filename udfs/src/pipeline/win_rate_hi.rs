@@ -1,13 +1,11 @@
 //! `win_rate_hi`: upper bound of a win rate (ratio).
 
-use arrow::datatypes::DataType;
 use datafusion_common::Result;
 use datafusion_expr::ScalarUDF;
 
-use crate::function::coercion::Kind;
+use crate::function::numbers::numbers;
 use crate::function::page::Page;
-use crate::function::row::{Row, RowFunction, Value};
-use crate::math::{Fault, rate};
+use crate::math::rate;
 
 pub(crate) const PAGE: Page = Page {
     name: "win_rate_hi",
@@ -25,17 +23,9 @@ pub(crate) const PAGE: Page = Page {
     ],
 };
 
-const KINDS: &[Kind] = &[Kind::Number, Kind::Number, Kind::Number];
-
 /// The function, to be registered.
 pub(crate) fn udf() -> Result<ScalarUDF> {
-    RowFunction::udf(&PAGE, KINDS, 2, DataType::Float64, evaluate)
-}
-
-fn evaluate(row: &Row<'_>) -> std::result::Result<Value, Fault> {
-    let (Some(won), Some(closed)) = (row.number(0)?, row.number(1)?) else {
-        return Ok(Value::Number(None));
-    };
-    let bounds = rate::wilson(won, closed, row.number_or(2, 0.95)?)?;
-    Ok(Value::Number(bounds.map(|(_, high)| high)))
+    numbers(&PAGE, [None, None, Some(0.95)], |[won, closed, level]| {
+        Ok(rate::wilson(won, closed, level)?.map(|(_, high)| high))
+    })
 }

@@ -1,12 +1,11 @@
 //! `prorate`: share of the days of a period in which someone was active (ratio 0 to 1).
 
-use arrow::datatypes::DataType;
 use datafusion_common::Result;
 use datafusion_expr::ScalarUDF;
 
 use crate::function::coercion::Kind;
 use crate::function::page::Page;
-use crate::function::row::{Row, RowFunction, Value};
+use crate::function::row::{Row, scalar};
 use crate::math::{Fault, period};
 
 pub(crate) const PAGE: Page = Page {
@@ -33,12 +32,12 @@ const KINDS: &[Kind] = &[Kind::Date, Kind::Date, Kind::Date, Kind::Date];
 
 /// The function, to be registered.
 pub(crate) fn udf() -> Result<ScalarUDF> {
-    RowFunction::udf(&PAGE, KINDS, 4, DataType::Float64, evaluate)
+    scalar(&PAGE, KINDS, 4, evaluate)
 }
 
-fn evaluate(row: &Row<'_>) -> std::result::Result<Value, Fault> {
+fn evaluate(row: &Row<'_>) -> std::result::Result<Option<f64>, Fault> {
     let (Some(start), Some(end)) = (row.day(0), row.day(1)) else {
-        return Ok(Value::Number(None));
+        return Ok(None);
     };
-    period::prorate((start, end), (row.day(2), row.day(3))).map(Some).map(Value::Number)
+    period::prorate((start, end), (row.day(2), row.day(3))).map(Some)
 }

@@ -1,12 +1,11 @@
 //! `quota_attainment`: share of a quota that was attained (ratio, 1 is the whole quota).
 
-use arrow::datatypes::DataType;
 use datafusion_common::Result;
 use datafusion_expr::ScalarUDF;
 
 use crate::function::coercion::Kind;
 use crate::function::page::Page;
-use crate::function::row::{Row, RowFunction, Value};
+use crate::function::row::{Row, scalar};
 use crate::math::{Fault, period};
 
 pub(crate) const PAGE: Page = Page {
@@ -37,19 +36,19 @@ const KINDS: &[Kind] =
 
 /// The function, to be registered.
 pub(crate) fn udf() -> Result<ScalarUDF> {
-    RowFunction::udf(&PAGE, KINDS, 2, DataType::Float64, evaluate)
+    scalar(&PAGE, KINDS, 2, evaluate)
 }
 
-fn evaluate(row: &Row<'_>) -> std::result::Result<Value, Fault> {
+fn evaluate(row: &Row<'_>) -> std::result::Result<Option<f64>, Fault> {
     let (Some(actual), Some(quota)) = (row.number(0)?, row.number(1)?) else {
-        return Ok(Value::Number(None));
+        return Ok(None);
     };
     let period = match (row.day(2), row.day(3)) {
         (None, None) if row.day(4).or(row.day(5)).is_none() => None,
         (Some(start), Some(end)) => Some((start, end)),
         // Half a period, or active days of an unknown one, cannot be prorated.
-        _ => return Ok(Value::Number(None)),
+        _ => return Ok(None),
     };
     let active = (row.day(4), row.day(5));
-    period::attainment(actual, quota, period, active, row.number_or(6, 1.0)?).map(Value::Number)
+    period::attainment(actual, quota, period, active, row.number_or(6, 1.0)?)
 }

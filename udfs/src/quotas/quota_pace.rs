@@ -1,12 +1,11 @@
 //! `quota_pace`: attainment against the share of the period gone by (ratio, 1 is on pace).
 
-use arrow::datatypes::DataType;
 use datafusion_common::Result;
 use datafusion_expr::ScalarUDF;
 
 use crate::function::coercion::Kind;
 use crate::function::page::Page;
-use crate::function::row::{Row, RowFunction, Value};
+use crate::function::row::{Row, scalar};
 use crate::math::{Fault, period};
 
 pub(crate) const PAGE: Page = Page {
@@ -34,15 +33,15 @@ const KINDS: &[Kind] = &[Kind::Number, Kind::Number, Kind::Date, Kind::Date, Kin
 
 /// The function, to be registered.
 pub(crate) fn udf() -> Result<ScalarUDF> {
-    RowFunction::udf(&PAGE, KINDS, 5, DataType::Float64, evaluate)
+    scalar(&PAGE, KINDS, 5, evaluate)
 }
 
-fn evaluate(row: &Row<'_>) -> std::result::Result<Value, Fault> {
+fn evaluate(row: &Row<'_>) -> std::result::Result<Option<f64>, Fault> {
     let (Some(actual), Some(quota)) = (row.number(0)?, row.number(1)?) else {
-        return Ok(Value::Number(None));
+        return Ok(None);
     };
     let (Some(start), Some(end), Some(as_of)) = (row.day(2), row.day(3), row.day(4)) else {
-        return Ok(Value::Number(None));
+        return Ok(None);
     };
-    period::pace(actual, quota, (start, end), as_of).map(Value::Number)
+    period::pace(actual, quota, (start, end), as_of)
 }
