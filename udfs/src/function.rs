@@ -1,10 +1,13 @@
 //! What functions are made of: pages, coercion, and the shapes of scalars and aggregates.
 
+pub(crate) mod aggregate;
 pub(crate) mod coercion;
 pub(crate) mod fold;
 pub(crate) mod numbers;
 pub(crate) mod page;
 pub(crate) mod row;
+pub(crate) mod sums;
+pub(crate) mod values;
 
 use datafusion_common::Result;
 use datafusion_expr::{AggregateUDF, ScalarUDF};

@@ -1,9 +1,8 @@
 //! Aggregates: one shape for all, so that a function file holds only its page and its state.
 
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::datatypes::{DataType, FieldRef};
 use datafusion_common::{DataFusionError, Result, exec_datafusion_err};
 use datafusion_doc::Documentation;
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
@@ -119,9 +118,4 @@ impl<T: PartialEq + Clone + std::fmt::Debug> Constant<T> {
     pub(crate) fn get(&self) -> Option<T> {
         self.0.clone()
     }
-}
-
-/// State of an exact sum.
-pub(crate) fn sum_field(name: &str) -> FieldRef {
-    Arc::new(Field::new(name, DataType::Decimal128(38, 0), true))
 }

@@ -8,10 +8,13 @@ use std::sync::Arc;
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, BooleanBuilder, Date32Array, Date32Builder,
     Decimal128Array, Decimal128Builder, Float64Array, Float64Builder, Int64Array, Int64Builder,
-    ListArray, StringArray, StringBuilder,
+    ListArray, ListBuilder, StringArray, StringBuilder, TimestampMicrosecondArray,
 };
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Float64Type, Int64Type};
+use arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimeUnit,
+    TimestampMicrosecondType,
+};
 use datafusion_common::{Result, ScalarValue, exec_datafusion_err, exec_err};
 use datafusion_doc::Documentation;
 use datafusion_expr::{
@@ -30,7 +33,7 @@ pub(crate) struct Day(pub i32);
 /// What a function gives for a row; `None` is NULL.
 pub(crate) trait Cell: Sized + 'static {
     /// Its type in SQL.
-    const TYPE: DataType;
+    fn data_type() -> DataType;
     /// Cells as an array of that type.
     fn array(rows: usize, cells: impl Iterator<Item = Result<Option<Self>>>) -> Result<ArrayRef>;
 }
@@ -38,7 +41,9 @@ pub(crate) trait Cell: Sized + 'static {
 macro_rules! cell {
     ($cell:ty, $type:expr, $builder:expr, $value:expr) => {
         impl Cell for $cell {
-            const TYPE: DataType = $type;
+            fn data_type() -> DataType {
+                $type
+            }
 
             fn array(
                 rows: usize,
@@ -62,12 +67,31 @@ cell!(Day, DataType::Date32, Date32Builder::with_capacity, |day: Day| Some(day.0
 cell!(Cow<'static, str>, DataType::Utf8, texts, Some);
 cell!(Cents, DataType::Decimal128(18, 2), decimals, |cents: Cents| Some(cents.0));
 
+impl Cell for Vec<f64> {
+    fn data_type() -> DataType {
+        DataType::new_list(DataType::Float64, true)
+    }
+
+    fn array(rows: usize, cells: impl Iterator<Item = Result<Option<Self>>>) -> Result<ArrayRef> {
+        let mut lists = ListBuilder::with_capacity(Float64Builder::new(), rows);
+        for cell in cells {
+            match cell? {
+                Some(numbers) => {
+                    lists.append_value(numbers.into_iter().map(|n| n.is_finite().then_some(n)));
+                }
+                None => lists.append_null(),
+            }
+        }
+        Ok(Arc::new(lists.finish()))
+    }
+}
+
 fn texts(rows: usize) -> StringBuilder {
     StringBuilder::with_capacity(rows, rows * 8)
 }
 
 fn decimals(rows: usize) -> Decimal128Builder {
-    Decimal128Builder::with_capacity(rows).with_data_type(Cents::TYPE)
+    Decimal128Builder::with_capacity(rows).with_data_type(Cents::data_type())
 }
 
 /// A scalar function: its page, its parameters, and what it computes.
@@ -139,7 +163,7 @@ where
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(C::TYPE)
+        Ok(C::data_type())
     }
 
     fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
@@ -153,7 +177,12 @@ where
         for ((argument, kind), (name, _)) in
             args.args.iter().zip(self.kinds).zip(self.page.arguments)
         {
-            columns.push(Column::of(self.page, name, argument, *kind, rows)?);
+            let (array, is_constant) = match argument {
+                ColumnarValue::Array(array) => (array.clone(), false),
+                ColumnarValue::Scalar(value) => (value.to_array()?, rows > 1),
+            };
+            let column = Column::of(self.page, name, &array, *kind)?;
+            columns.push(Column { is_constant, ..column });
         }
         let names = self.page.arguments;
         let cells = (0..rows).map(|place| {
@@ -173,7 +202,7 @@ where
 }
 
 /// One argument, typed once a batch.
-struct Column {
+pub(crate) struct Column {
     values: Values,
     /// One value for all rows.
     is_constant: bool,
@@ -183,6 +212,8 @@ enum Values {
     Numbers(Float64Array),
     Integers(Int64Array),
     Dates(Date32Array),
+    /// Microseconds, and how many of them each value lasts.
+    Instants(TimestampMicrosecondArray, i64),
     Flags(BooleanArray),
     Texts(StringArray),
     Lists(ListArray),
@@ -190,19 +221,14 @@ enum Values {
 }
 
 impl Column {
-    fn of(
-        page: &Page,
-        name: &str,
-        argument: &ColumnarValue,
-        kind: Kind,
-        rows: usize,
-    ) -> Result<Self> {
-        let (array, is_constant) = match argument {
-            ColumnarValue::Array(array) => (array.clone(), false),
-            ColumnarValue::Scalar(value) => (value.to_array()?, rows > 1),
-        };
+    /// An argument called `name` of `page`'s function, already cast to what `kind` is cast to.
+    pub(crate) fn of(page: &Page, name: &str, array: &ArrayRef, kind: Kind) -> Result<Self> {
         let values = match (kind, array.data_type()) {
-            (Kind::Date, DataType::Utf8) => Values::Dates(dates(page, name, &array)?),
+            (Kind::Date, DataType::Utf8) => Values::Dates(dates(page, name, array)?),
+            (Kind::Time, from) => {
+                let day_us = if from == &DataType::Date32 { DAY_US } else { 1 };
+                Values::Instants(instants(array)?, day_us)
+            }
             (Kind::Integer, _) => Values::Integers(array.as_primitive::<Int64Type>().clone()),
             (Kind::Date, _) => Values::Dates(array.as_primitive::<Date32Type>().clone()),
             (Kind::Boolean, _) => Values::Flags(array.as_boolean().clone()),
@@ -214,7 +240,7 @@ impl Column {
             (_, DataType::List(_)) => Values::Lists(array.as_list::<i32>().clone()),
             _ => Values::Numbers(array.as_primitive::<Float64Type>().clone()),
         };
-        Ok(Self { values, is_constant })
+        Ok(Self { values, is_constant: false })
     }
 
     fn array(&self) -> &dyn Array {
@@ -222,12 +248,25 @@ impl Column {
             Values::Numbers(array) => array,
             Values::Integers(array) => array,
             Values::Dates(array) => array,
+            Values::Instants(array, _) => array,
             Values::Flags(array) => array,
             Values::Texts(array) => array,
             Values::Lists(array) => array,
             Values::Decimals(array, _) => array,
         }
     }
+}
+
+const DAY_US: i64 = 86_400_000_000;
+
+/// Microseconds of a date or timestamp column, of one with a zone in UTC.
+fn instants(array: &ArrayRef) -> Result<TimestampMicrosecondArray> {
+    let zone = match array.data_type() {
+        DataType::Timestamp(_, Some(_)) => Some("+00:00".into()),
+        _ => None,
+    };
+    let cast = cast(array, &DataType::Timestamp(TimeUnit::Microsecond, zone))?;
+    Ok(cast.as_primitive::<TimestampMicrosecondType>().clone().with_timezone_opt(None::<&str>))
 }
 
 /// Quoted dates, read here so that an error can name the argument.
@@ -244,9 +283,9 @@ fn dates(page: &Page, name: &str, array: &ArrayRef) -> Result<Date32Array> {
 
 /// The arguments of one row.
 pub(crate) struct Row<'a> {
-    columns: &'a [Column],
-    names: &'a [(&'static str, &'static str)],
-    place: usize,
+    pub(super) columns: &'a [Column],
+    pub(super) names: &'a [(&'static str, &'static str)],
+    pub(super) place: usize,
 }
 
 impl<'a> Row<'a> {
@@ -295,6 +334,17 @@ impl<'a> Row<'a> {
     pub(crate) fn day(&self, index: usize) -> Option<i32> {
         match self.at(index) {
             Some((Values::Dates(array), place)) => Some(array.value(place)),
+            _ => None,
+        }
+    }
+
+    /// First and last microsecond of the moment at `index`: a date lasts its whole day.
+    pub(crate) fn moment(&self, index: usize) -> Option<(i64, i64)> {
+        match self.at(index) {
+            Some((Values::Instants(array, length), place)) => {
+                let start = array.value(place);
+                Some((start, start.saturating_add(length - 1)))
+            }
             _ => None,
         }
     }

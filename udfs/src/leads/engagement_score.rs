@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::compute::cast;
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, TimestampMicrosecondArray};
 use arrow::datatypes::{
     DataType, Decimal128Type, Field, FieldRef, Float64Type, TimeUnit, TimestampMicrosecondType,
 };
-use datafusion_common::{Result, ScalarValue};
-use datafusion_expr::{Accumulator, AggregateUDF};
+use datafusion_common::Result;
+use datafusion_expr::AggregateUDF;
 
+use crate::function::aggregate::{Recipe, Way, aggregate};
 use crate::function::coercion::Kind;
-use crate::function::fold::{Constant, Parts, error, sum_field, udaf as fold};
 use crate::function::page::Page;
+use crate::function::row::Row;
+use crate::function::sums::{saved_sums, sum_field};
 use crate::math::exact::Sum;
 use crate::math::{Fault, positive, score};
 
@@ -38,137 +39,125 @@ pub(crate) const PAGE: Page = Page {
 };
 
 const KINDS: &[Kind] = &[Kind::Number, Kind::Time, Kind::Time, Kind::Number, Kind::Number];
-const DAY_US: i64 = 86_400_000_000;
+const DAY_US: f64 = 86_400_000_000.0;
+const HALF_LIFE_DAYS: f64 = 30.0;
+const CAP: f64 = 100.0;
 
 /// The function, to be registered.
 pub(crate) fn udaf() -> Result<AggregateUDF> {
-    fold(Parts {
-        page: &PAGE,
-        kinds: KINDS,
-        needed: 3,
-        output: |_| DataType::Float64,
-        state,
-        accumulator: |_| Box::new(Engagement::default()),
-    })
+    aggregate(&PAGE, KINDS, 3, Engagement)
 }
 
-fn state() -> Vec<FieldRef> {
-    let number = |name: &str| Arc::new(Field::new(name, DataType::Float64, true));
-    let moment = Field::new("as_of", DataType::Timestamp(TimeUnit::Microsecond, None), true);
-    vec![sum_field("points"), Arc::new(moment), number("half_life_days"), number("cap")]
-}
+#[derive(Debug, Clone, Copy)]
+struct Engagement;
 
+/// Points so far, and what must be the same in a group.
 #[derive(Debug, Default)]
-struct Engagement {
+struct State {
     points: Sum,
-    as_of: Constant<i64>,
-    half_life: Constant<f64>,
-    cap: Constant<f64>,
+    as_of: Option<i64>,
+    half_life: Option<f64>,
+    cap: Option<f64>,
 }
 
-/// Microseconds of a date or timestamp column.
-fn instants(array: &ArrayRef) -> Result<ArrayRef> {
-    let naive = DataType::Timestamp(TimeUnit::Microsecond, None);
-    let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("+00:00".into()));
-    Ok(match array.data_type() {
-        DataType::Timestamp(_, Some(_)) => {
-            let zoned = cast(array, &utc)?;
-            Arc::new(
-                zoned
-                    .as_primitive::<TimestampMicrosecondType>()
-                    .clone()
-                    .with_timezone_opt(None::<&str>),
-            )
+/// Sees the value that the argument `name` has in one more row; NULL says nothing.
+#[inline]
+fn see<T: PartialEq + Copy + std::fmt::Display>(
+    known: &mut Option<T>,
+    name: &str,
+    value: Option<T>,
+) -> std::result::Result<(), Fault> {
+    match (*known, value) {
+        (Some(known), Some(value)) if known != value => {
+            let message = format!("{name} must be the same in a group, got {known} and {value}");
+            Err(Fault(message))
         }
-        _ => cast(array, &naive)?,
-    })
+        (None, Some(_)) => {
+            *known = value;
+            Ok(())
+        }
+        _ => Ok(()),
+    }
 }
 
-impl Engagement {
-    fn row(
+impl State {
+    fn see(
         &mut self,
-        points: f64,
-        event: i64,
-        as_of: i64,
-        is_day: bool,
+        as_of: Option<i64>,
+        half_life: Option<f64>,
+        cap: Option<f64>,
     ) -> std::result::Result<(), Fault> {
-        let half_life = positive("half_life_days", self.half_life.get().unwrap_or(30.0))?;
-        let end = if is_day { as_of.saturating_add(DAY_US - 1) } else { as_of };
-        if event > end {
-            return Ok(());
-        }
-        let age_days = as_of.saturating_sub(event) as f64 / DAY_US as f64;
-        if !points.is_finite() {
-            return Err(Fault(format!("points must be finite, got {points}")));
-        }
-        self.points.add("points", score::decayed(points, age_days, half_life))
+        see(&mut self.as_of, "as_of", as_of)?;
+        see(&mut self.half_life, "half_life_days", half_life)?;
+        see(&mut self.cap, "cap", cap)
     }
 }
 
-impl Accumulator for Engagement {
-    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        let points = values[0].as_primitive::<Float64Type>();
-        let (events, moments) = (instants(&values[1])?, instants(&values[2])?);
-        let events = events.as_primitive::<TimestampMicrosecondType>();
-        let moments = moments.as_primitive::<TimestampMicrosecondType>();
-        let is_day = values[2].data_type() == &DataType::Date32;
-        let number = |index: usize, row: usize| -> Option<f64> {
-            let array = values.get(index)?.as_primitive::<Float64Type>();
-            array.is_valid(row).then(|| array.value(row))
-        };
-        for row in 0..points.len() {
-            let moment = moments.is_valid(row).then(|| moments.value(row));
-            let outcome = self
-                .as_of
-                .see("as_of", moment)
-                .and_then(|()| self.half_life.see("half_life_days", number(3, row)))
-                .and_then(|()| self.cap.see("cap", number(4, row)))
-                .and_then(|()| match moment {
-                    Some(as_of) if points.is_valid(row) && events.is_valid(row) => {
-                        self.row(points.value(row), events.value(row), as_of, is_day)
-                    }
-                    _ => Ok(()),
-                });
-            outcome.map_err(|fault| error(&PAGE, fault))?;
-        }
-        Ok(())
+impl Recipe for Engagement {
+    type State = State;
+    type Output = f64;
+
+    fn fields(&self) -> Vec<FieldRef> {
+        let number = |name: &str| Arc::new(Field::new(name, DataType::Float64, true));
+        let moment = Field::new("as_of", DataType::Timestamp(TimeUnit::Microsecond, None), true);
+        vec![sum_field("points"), Arc::new(moment), number("half_life_days"), number("cap")]
     }
 
-    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        let sums = states[0].as_primitive::<Decimal128Type>();
-        sums.iter().flatten().for_each(|sum| self.points.merge(sum));
-        let moments = states[1].as_primitive::<TimestampMicrosecondType>();
-        let numbers = |index: usize| states[index].as_primitive::<Float64Type>();
-        let (half_lives, caps) = (numbers(2), numbers(3));
-        for row in 0..moments.len() {
-            self.as_of
-                .see("as_of", moments.is_valid(row).then(|| moments.value(row)))
-                .and_then(|()| {
-                    let value = half_lives.is_valid(row).then(|| half_lives.value(row));
-                    self.half_life.see("half_life_days", value)
-                })
-                .and_then(|()| self.cap.see("cap", caps.is_valid(row).then(|| caps.value(row))))
-                .map_err(|fault| error(&PAGE, fault))?;
-        }
-        Ok(())
-    }
-
-    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+    fn save(&self, states: &[State]) -> Result<Vec<ArrayRef>> {
+        let moments = states.iter().map(|state| state.as_of);
+        let half_lives = states.iter().map(|state| state.half_life);
         Ok(vec![
-            ScalarValue::Decimal128(Some(self.points.0), 38, 0),
-            ScalarValue::TimestampMicrosecond(self.as_of.get(), None),
-            ScalarValue::Float64(self.half_life.get()),
-            ScalarValue::Float64(self.cap.get()),
+            saved_sums(states.iter().map(|state| state.points))?,
+            Arc::new(moments.collect::<TimestampMicrosecondArray>()),
+            Arc::new(half_lives.collect::<Float64Array>()),
+            Arc::new(states.iter().map(|state| state.cap).collect::<Float64Array>()),
         ])
     }
 
-    fn evaluate(&mut self) -> Result<ScalarValue> {
-        let cap = positive("cap", self.cap.get().unwrap_or(100.0));
-        let cap = cap.map_err(|fault| error(&PAGE, fault))?;
-        Ok(ScalarValue::Float64(Some(self.points.value().clamp(0.0, cap))))
+    fn merge(
+        &self,
+        state: &mut State,
+        saved: &[ArrayRef],
+        row: usize,
+    ) -> std::result::Result<(), Fault> {
+        state.points.merge(saved[0].as_primitive::<Decimal128Type>().value(row));
+        let moments = saved[1].as_primitive::<TimestampMicrosecondType>();
+        let number = |column: usize| {
+            let numbers = saved[column].as_primitive::<Float64Type>();
+            numbers.is_valid(row).then(|| numbers.value(row))
+        };
+        let as_of = moments.is_valid(row).then(|| moments.value(row));
+        state.see(as_of, number(2), number(3))
     }
 
-    fn size(&self) -> usize {
-        size_of::<Self>()
+    #[inline]
+    fn pass(&self, state: &mut State, row: &Row<'_>, way: Way) -> std::result::Result<(), Fault> {
+        let as_of = row.moment(2);
+        let half_life = row.number_or(3, HALF_LIFE_DAYS)?;
+        state.see(as_of.map(|(start, _)| start), Some(half_life), Some(row.number_or(4, CAP)?))?;
+        let half_life = positive("half_life_days", half_life)?;
+        let (Some(points), Some((event, _)), Some((start, end))) =
+            (row.number(0)?, row.moment(1), as_of)
+        else {
+            return Ok(());
+        };
+        if event > end {
+            return Ok(());
+        }
+        let age_days = start.saturating_sub(event) as f64 / DAY_US;
+        let points = score::decayed(points, age_days, half_life);
+        match way {
+            Way::In => state.points.add("points", points),
+            Way::Out => state.points.subtract("points", points),
+        }
+    }
+
+    fn can_go_out(&self) -> bool {
+        true
+    }
+
+    fn finish(&self, state: &mut State) -> std::result::Result<Option<f64>, Fault> {
+        let cap = positive("cap", state.cap.unwrap_or(CAP))?;
+        Ok(Some(state.points.value().clamp(0.0, cap)))
     }
 }

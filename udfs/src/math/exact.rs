@@ -18,8 +18,7 @@ impl Sum {
     /// # Errors
     /// A value that is not finite or beyond 1e18.
     pub fn add(&mut self, name: &str, value: f64) -> Result<(), Fault> {
-        self.0 += fixed(name, value)?;
-        Ok(())
+        self.put(name, self.0.checked_add(fixed(name, value)?))
     }
 
     /// Takes `value` away again.
@@ -27,7 +26,11 @@ impl Sum {
     /// # Errors
     /// As [`Sum::add`].
     pub fn subtract(&mut self, name: &str, value: f64) -> Result<(), Fault> {
-        self.0 -= fixed(name, value)?;
+        self.put(name, self.0.checked_sub(fixed(name, value)?))
+    }
+
+    fn put(&mut self, name: &str, sum: Option<i128>) -> Result<(), Fault> {
+        self.0 = sum.ok_or_else(|| Fault(format!("{name} adds up to more than can be held")))?;
         Ok(())
     }
 
@@ -46,7 +49,7 @@ fn fixed(name: &str, value: f64) -> Result<i128, Fault> {
     if value.abs() <= LARGEST {
         return Ok((value * SCALE).round() as i128);
     }
-    Err(Fault(format!("{name} must be finite and within 1e18, got {value}")))
+    Err(Fault(format!("{name} must be within 1e18, got {value}")))
 }
 
 #[cfg(test)]

@@ -1,15 +1,14 @@
 //! `win_rate`: won of closed deals, by count or by amount.
 
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{DataType, Decimal128Type, Float64Type};
-use datafusion_common::{Result, ScalarValue};
-use datafusion_expr::{Accumulator, AggregateUDF};
+use datafusion_common::Result;
+use datafusion_expr::AggregateUDF;
 
+use crate::function::aggregate::aggregate;
 use crate::function::coercion::Kind;
-use crate::function::fold::{Parts, error, sum_field, udaf as fold};
 use crate::function::page::Page;
-use crate::math::exact::Sum;
-use crate::math::{Fault, ratio};
+use crate::function::row::Row;
+use crate::function::sums::Sums;
+use crate::math::{Fault, not_negative, ratio};
 
 pub(crate) const PAGE: Page = Page {
     name: "win_rate",
@@ -33,78 +32,14 @@ const KINDS: &[Kind] = &[Kind::Boolean, Kind::Number];
 
 /// The function, to be registered.
 pub(crate) fn udaf() -> Result<AggregateUDF> {
-    fold(Parts {
-        page: &PAGE,
-        kinds: KINDS,
-        needed: 1,
-        output: |_| DataType::Float64,
-        state: || ["won", "closed"].map(sum_field).to_vec(),
-        accumulator: |_| Box::new(WinRate::default()),
-    })
+    let finish = |[won, closed]: [f64; 2]| ratio(won, closed);
+    aggregate(&PAGE, KINDS, 1, Sums { name: "amount", terms, finish })
 }
 
-#[derive(Debug, Default)]
-struct WinRate {
-    won: Sum,
-    closed: Sum,
-}
-
-impl WinRate {
-    /// Visits every closed deal with its weight.
-    fn each(
-        &mut self,
-        values: &[ArrayRef],
-        visit: fn(&mut Sum, &str, f64) -> std::result::Result<(), Fault>,
-    ) -> Result<()> {
-        let is_won = values[0].as_boolean();
-        let amounts = values.get(1).map(|array| array.as_primitive::<Float64Type>());
-        for row in 0..is_won.len() {
-            if is_won.is_null(row) || amounts.is_some_and(|amounts| amounts.is_null(row)) {
-                continue;
-            }
-            let amount = amounts.map_or(1.0, |amounts| amounts.value(row));
-            if amount < 0.0 {
-                let fault = Fault(format!("amount must not be negative, got {amount}"));
-                return Err(error(&PAGE, fault));
-            }
-            visit(&mut self.closed, "amount", amount).map_err(|fault| error(&PAGE, fault))?;
-            if is_won.value(row) {
-                visit(&mut self.won, "amount", amount).map_err(|fault| error(&PAGE, fault))?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Accumulator for WinRate {
-    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.each(values, Sum::add)
-    }
-
-    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.each(values, Sum::subtract)
-    }
-
-    fn supports_retract_batch(&self) -> bool {
-        true
-    }
-
-    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        for (sum, state) in [&mut self.won, &mut self.closed].into_iter().zip(states) {
-            state.as_primitive::<Decimal128Type>().iter().flatten().for_each(|s| sum.merge(s));
-        }
-        Ok(())
-    }
-
-    fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        Ok([self.won, self.closed].map(|sum| ScalarValue::Decimal128(Some(sum.0), 38, 0)).to_vec())
-    }
-
-    fn evaluate(&mut self) -> Result<ScalarValue> {
-        Ok(ScalarValue::Float64(ratio(self.won.value(), self.closed.value())))
-    }
-
-    fn size(&self) -> usize {
-        size_of::<Self>()
-    }
+/// Amounts won and closed.
+fn terms(row: &Row<'_>) -> std::result::Result<Option<[f64; 2]>, Fault> {
+    let amount = if row.count() > 1 { row.number(1)? } else { Some(1.0) };
+    let (Some(is_won), Some(amount)) = (row.flag(0), amount) else { return Ok(None) };
+    let amount = not_negative("amount", amount)?;
+    Ok(Some([if is_won { amount } else { 0.0 }, amount]))
 }
