@@ -1,13 +1,20 @@
 //! The arithmetic, on plain numbers: no Arrow, no engine, no clock.
 
+pub mod assign;
 pub mod capacity;
+pub mod commission;
+pub mod company;
 pub mod exact;
+pub mod fiscal;
 pub mod forecast;
+pub mod growth;
+pub mod identity;
 pub mod money;
 pub mod normal;
 pub mod period;
 pub mod rate;
 pub mod score;
+pub mod spread;
 
 /// What is wrong with an argument, to be shown after the name of the function.
 #[derive(Debug, Clone, PartialEq, Eq)]
