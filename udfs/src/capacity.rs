@@ -2,8 +2,10 @@
 
 mod capacity_gap;
 mod hires_needed;
+mod latest_start;
 mod ramp_pct;
 mod ramped_fte;
+mod safety_stock;
 
 use crate::function::{Function, scalar};
 
@@ -13,4 +15,6 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     scalar(&hires_needed::PAGE, hires_needed::udf),
     scalar(&ramp_pct::PAGE, ramp_pct::udf),
     scalar(&ramped_fte::PAGE, ramped_fte::udf),
+    scalar(&latest_start::PAGE, latest_start::udf),
+    scalar(&safety_stock::PAGE, safety_stock::udf),
 ];

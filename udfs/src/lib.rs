@@ -27,10 +27,15 @@
 
 pub mod math;
 
+mod accuracy;
+mod balance;
+mod calendar;
 mod capacity;
+mod company;
 mod function;
 mod leads;
 mod pipeline;
+mod quality;
 mod quotas;
 mod series;
 
@@ -53,6 +58,11 @@ static FUNCTIONS: LazyLock<Vec<Function>> = LazyLock::new(|| {
         capacity::FUNCTIONS,
         pipeline::FUNCTIONS,
         series::FUNCTIONS,
+        accuracy::FUNCTIONS,
+        balance::FUNCTIONS,
+        quality::FUNCTIONS,
+        calendar::FUNCTIONS,
+        company::FUNCTIONS,
     ]
     .concat()
 });

@@ -1,7 +1,11 @@
 //! Pipeline: win rates, coverage, velocity.
 
+mod close_rate;
+mod convert_currency;
 mod pipeline_coverage;
 mod run_rate;
+mod sales_cycle_days;
+mod sales_cycle_days_median;
 mod sales_velocity;
 mod win_rate;
 mod win_rate_hi;
@@ -17,4 +21,8 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     scalar(&pipeline_coverage::PAGE, pipeline_coverage::udf),
     scalar(&sales_velocity::PAGE, sales_velocity::udf),
     scalar(&run_rate::PAGE, run_rate::udf),
+    aggregate(&close_rate::PAGE, close_rate::udaf),
+    aggregate(&sales_cycle_days::PAGE, sales_cycle_days::udaf),
+    aggregate(&sales_cycle_days_median::PAGE, sales_cycle_days_median::udaf),
+    scalar(&convert_currency::PAGE, convert_currency::udf),
 ];

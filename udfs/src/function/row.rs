@@ -322,12 +322,17 @@ impl<'a> Row<'a> {
         Ok(self.number(index)?.unwrap_or(default))
     }
 
+    /// The whole number at `index`.
+    pub(crate) fn integer(&self, index: usize) -> Option<i64> {
+        match self.at(index) {
+            Some((Values::Integers(array), place)) => Some(array.value(place)),
+            _ => None,
+        }
+    }
+
     /// The whole number at `index`, or `default`.
     pub(crate) fn integer_or(&self, index: usize, default: i64) -> i64 {
-        match self.at(index) {
-            Some((Values::Integers(array), place)) => array.value(place),
-            _ => default,
-        }
+        self.integer(index).unwrap_or(default)
     }
 
     /// The day at `index`, counted from 1970-01-01.

@@ -1,5 +1,6 @@
 //! Capacity of a sales team: ramp-up, ramped heads, the gap to a target, hires to close it.
 
+use super::forecast::calendar::add_months;
 use super::period::Days;
 use super::{Fault, not_negative, within};
 
@@ -113,10 +114,69 @@ pub fn ramped_fte(
     Ok(fte * worth / all)
 }
 
+/// Quota that someone on the ramp carries: `full`, month by month of the period, times the ramp.
+///
+/// A period of whole months gives every month the same share of `full`, whatever its length, and
+/// weighs the days inside a month; another period weighs its days.
+///
+/// # Errors
+/// As [`ramp`], a negative quota, and a period that starts after it ends.
+pub fn ramped_quota(
+    full: f64,
+    hire: Option<i32>,
+    period: Days,
+    steps: &[f64],
+) -> Result<f64, Fault> {
+    let full = not_negative("quota", full)?;
+    let mut months = vec![];
+    let mut from = period.0;
+    while from <= period.1 && months.len() < MONTHS_MAX {
+        let next = add_months(period.0, months.len() as i32 + 1);
+        months.push((from, next.saturating_sub(1)));
+        from = next;
+    }
+    if months.last().is_none_or(|last| last.1 != period.1) {
+        months = vec![period];
+    }
+    let mut worth = 0.0;
+    for month in &months {
+        worth += ramped_fte(hire, None, *month, steps, 1.0)?;
+    }
+    Ok(full * worth / months.len() as f64)
+}
+
+/// Longest period that is seen as months.
+const MONTHS_MAX: usize = 1_200;
+
+/// Day on which hiring must begin so that a hire is ramped on `need_by`: the ramp before it, and
+/// the days that recruiting takes before that.
+///
+/// # Errors
+/// A ramp outside 0 to 120 months, recruiting outside 0 to 3650 days.
+pub fn latest_start(need_by: i32, ramp_months: i64, recruit_days: i64) -> Result<i32, Fault> {
+    if !(0..=120).contains(&ramp_months) {
+        return Err(Fault(format!("ramp_months must be from 0 to 120, got {ramp_months}")));
+    }
+    if !(0..=3650).contains(&recruit_days) {
+        return Err(Fault(format!("recruit_days must be from 0 to 3650, got {recruit_days}")));
+    }
+    Ok(add_months(need_by, -(ramp_months as i32)).saturating_sub(recruit_days as i32))
+}
+
+/// Stock that covers demand during the lead time with the chance that `z` stands for:
+/// `z · demand_sd · √lead_time`.
+///
+/// # Errors
+/// A negative deviation or lead time.
+pub fn safety_stock(z: f64, demand_sd: f64, lead_time: f64) -> Result<f64, Fault> {
+    let demand_sd = not_negative("demand_sd", demand_sd)?;
+    Ok(z * demand_sd * not_negative("lead_time", lead_time)?.sqrt())
+}
+
 /// First day of step `place`: that many steps of months after `hire`, or the month's last day.
 fn step_start(hire: i32, place: usize, step_months: i32) -> i32 {
     let months = i32::try_from(place).unwrap_or(i32::MAX).saturating_mul(step_months);
-    super::forecast::calendar::add_months(hire, months)
+    add_months(hire, months)
 }
 
 #[cfg(test)]
@@ -158,6 +218,29 @@ mod tests {
         assert_eq!(ramp(None, 0, &steps, 1), Ok(1.0));
         assert_eq!(ramp(hired, JAN_1_2026 + 100, &steps, 3), Ok(0.25));
         assert!(ramp(hired, 0, &[], 1).is_err());
+    }
+
+    #[test]
+    fn quotas_on_the_ramp() {
+        let quarter = |hire, steps: &[f64]| ramped_quota(300e3, hire, (20_635, 20_726), steps);
+        // July to September 2026: 25, 50 and 75 % of 100k a month.
+        assert_eq!(quarter(Some(20_635), &[0.25, 0.5, 0.75]), Ok(150e3));
+        assert_eq!(quarter(None, &[0.25]), Ok(300e3));
+        assert_eq!(quarter(Some(20_727), &[1.0]), Ok(0.0));
+        assert_eq!(ramped_quota(100.0, Some(0), (0, 9), &[0.5]), Ok(50.0));
+        assert!(ramped_quota(1.0, None, (1, 0), &[1.0]).is_err());
+        assert!(ramped_quota(-1.0, None, (0, 1), &[1.0]).is_err());
+        assert!(ramped_quota(1.0, None, (i32::MIN, i32::MAX), &[1.0]).is_ok());
+    }
+
+    #[test]
+    fn hiring_begins_before_ramp_and_recruiting() {
+        // 2026-10-01, three months, 45 days: 2026-05-17.
+        assert_eq!(latest_start(20_727, 3, 45), Ok(20_590));
+        assert!(latest_start(0, -1, 0).is_err());
+        assert!(latest_start(0, 0, 3_651).is_err());
+        let stock = safety_stock(1.645, 40.0, 2.0).expect("in range");
+        assert!((stock - 93.06).abs() < 0.005, "{stock}");
     }
 
     #[test]

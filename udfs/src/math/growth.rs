@@ -2,9 +2,9 @@
 
 use super::{Answer, Fault};
 
-/// `current / previous - 1`; NULL for a previous value of zero or less.
+/// `(current - previous) / previous`; NULL for a previous value of zero or less.
 pub fn rate(current: f64, previous: f64) -> Option<f64> {
-    (previous > 0.0).then(|| current / previous - 1.0)
+    (previous > 0.0).then(|| (current - previous) / previous)
 }
 
 /// Growth a period that leads from `first` to `last` in `periods`: `(last / first)^(1 / periods) - 1`.

@@ -66,6 +66,35 @@ pub fn pace(actual: f64, quota: f64, period: Days, as_of: i32) -> Answer {
     Ok(attained.and_then(|attained| ratio(attained, elapsed)))
 }
 
+/// What is missing to a quota; below zero what was sold beyond it.
+pub fn quota_gap(actual: f64, quota: f64) -> f64 {
+    quota - actual
+}
+
+/// What must be sold on each working day after `as_of`, up to and including `end`.
+///
+/// 0 once the quota is attained; NULL if no working day is left.
+///
+/// # Errors
+/// A negative quota.
+pub fn required_run_rate(
+    actual: f64,
+    quota: f64,
+    as_of: i32,
+    end: i32,
+    holidays: &[i32],
+) -> Answer {
+    let missing = not_negative("quota", quota)? - actual;
+    if missing <= 0.0 {
+        return Ok(Some(0.0));
+    }
+    let days = match as_of.checked_add(1) {
+        Some(from) => super::fiscal::workdays(from, end, holidays),
+        None => 0,
+    };
+    Ok(ratio(missing, days as f64))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -101,6 +130,17 @@ mod tests {
         close(attainment(120e3, 300e3, None, (None, None), 0.5), 0.8);
         close(attainment(-20e3, 300e3, None, (None, None), 1.0), -0.0667);
         close(attainment(200.0, 300.0, None, (None, None), 1.0), 0.6667);
+    }
+
+    #[test]
+    fn what_is_left_is_spread_over_the_working_days_left() {
+        // 2026-09-24 is a Thursday: Friday, Monday, Tuesday and Wednesday are left.
+        let rate = |actual, as_of| required_run_rate(actual, 300e3, as_of, day(9, 30), &[]);
+        assert_eq!(rate(260e3, day(9, 24)), Ok(Some(10e3)));
+        assert_eq!(rate(300e3, day(9, 30)), Ok(Some(0.0)));
+        assert_eq!(rate(260e3, day(9, 30)), Ok(None));
+        assert_eq!(rate(0.0, i32::MAX), Ok(None));
+        assert_eq!(quota_gap(120e3, 300e3), 180e3);
     }
 
     #[test]

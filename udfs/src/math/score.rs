@@ -1,6 +1,6 @@
 //! Lead scores: fit and engagement, decay, grades.
 
-use super::{Fault, positive, within};
+use super::{Answer, Fault, positive, ratio, within};
 
 /// `w·fit + (1-w)·engagement·0.5^(age/half_life)`, from 0 to 100.
 ///
@@ -25,6 +25,42 @@ pub fn lead_score(
 /// `value` after `age_days`, halved every `half_life_days`.
 pub fn decayed(value: f64, age_days: f64, half_life_days: f64) -> f64 {
     value * (-age_days.max(0.0) / half_life_days).exp2()
+}
+
+/// `value` after `age_days`, less by `step_ratio` of it for every whole `every_days`; never below 0
+/// of it.
+///
+/// # Errors
+/// A step outside 0 to 1, an interval of zero or less.
+pub fn stepped(value: f64, age_days: f64, step_ratio: f64, every_days: f64) -> Result<f64, Fault> {
+    let step = within("step_ratio", step_ratio, 0.0, 1.0)?;
+    let steps = (age_days.max(0.0) / positive("every_days", every_days)?).floor();
+    Ok(value * (1.0 - step * steps).max(0.0))
+}
+
+/// How well someone fits the ideal customer, 0 to 100: the share of the weight of what is known.
+///
+/// `matched` holds one share (0 to 1) an attribute, `None` where the attribute is not known; NULL if
+/// nothing is known that weighs anything.
+///
+/// # Errors
+/// Lists that differ in length, a match outside 0 to 1, a weight that is negative or not finite.
+pub fn icp_fit(matched: &[Option<f64>], weights: &[f64]) -> Answer {
+    if matched.len() != weights.len() {
+        let (matched, weights) = (matched.len(), weights.len());
+        let message = format!("weights must be one a match, got {weights} for {matched}");
+        return Err(Fault(message));
+    }
+    let (mut hit, mut known) = (0.0, 0.0);
+    for (share, weight) in matched.iter().zip(weights) {
+        if !weight.is_finite() || *weight < 0.0 {
+            return Err(Fault(format!("weights must not be negative, got {weight}")));
+        }
+        let Some(share) = share else { continue };
+        hit += within("matched", *share, 0.0, 1.0)? * weight;
+        known += weight;
+    }
+    Ok(ratio(hit, known).map(|fit| (fit * 100.0).clamp(0.0, 100.0)))
 }
 
 /// Letter by fit, digit by engagement: at or above `hi` A and 1, at or above `lo` B and 2, else C and 3.
@@ -68,6 +104,27 @@ mod tests {
         assert!(text(lead_score(1.0, -1.0, 0.0, 30.0, 0.5)).starts_with("engagement"));
         assert!(text(lead_score(1.0, 1.0, 0.0, 0.0, 0.5)).starts_with("half_life_days"));
         assert!(text(lead_score(1.0, 1.0, 0.0, 30.0, 1.5)).starts_with("fit_weight"));
+    }
+
+    #[test]
+    fn fit_is_of_what_is_known() {
+        let (yes, no) = (Some(1.0), Some(0.0));
+        assert_eq!(icp_fit(&[yes, no, None], &[3.0, 1.0, 6.0]), Ok(Some(75.0)));
+        assert_eq!(icp_fit(&[None], &[1.0]), Ok(None));
+        assert_eq!(icp_fit(&[], &[]), Ok(None));
+        assert_eq!(icp_fit(&[yes], &[0.0]), Ok(None));
+        assert!(icp_fit(&[yes], &[]).is_err());
+        assert!(icp_fit(&[Some(50.0)], &[1.0]).is_err());
+        assert!(icp_fit(&[yes], &[-1.0]).is_err());
+    }
+
+    #[test]
+    fn steps_take_away_whole_intervals() {
+        assert_eq!(stepped(80.0, 65.0, 0.5, 30.0), Ok(0.0));
+        assert_eq!(stepped(80.0, 59.9, 0.5, 30.0), Ok(40.0));
+        assert_eq!(stepped(80.0, -3.0, 0.5, 30.0), Ok(80.0));
+        assert!(stepped(1.0, 1.0, 1.5, 30.0).is_err());
+        assert!(stepped(1.0, 1.0, 0.5, 0.0).is_err());
     }
 
     #[test]

@@ -1,0 +1,46 @@
+//! `forecast_accuracy`: accuracy of forecasts (ratio; 1 is perfect, and below 0 is possible).
+
+use datafusion_common::Result;
+use datafusion_expr::AggregateUDF;
+
+use crate::function::aggregate::aggregate;
+use crate::function::coercion::Kind;
+use crate::function::page::Page;
+use crate::function::row::Row;
+use crate::function::sums::Sums;
+use crate::math::{Fault, ratio};
+
+pub(crate) const PAGE: Page = Page {
+    name: "forecast_accuracy",
+    syntax: "forecast_accuracy(actual, forecast)",
+    summary: "Accuracy of forecasts (ratio; 1 is perfect, and below 0 is possible).",
+    formula: "1 - sum(|actual - forecast|) / sum(|actual|)",
+    nulls: "a row with a NULL argument is ignored; no row, or actuals of nothing but 0, give NULL",
+    errors: "values beyond 1e18, NaN or infinity",
+    source: "1 - WAPE, as forecast reviews state it",
+    example: (
+        "SELECT round(forecast_accuracy(a, f), 4) FROM (VALUES (1000, 950), (10, 25)) AS t(a, f)",
+        "0.9356",
+    ),
+    arguments: &[
+        ("actual", "what came (money or count)"),
+        ("forecast", "what was forecast, in the same unit"),
+    ],
+};
+
+const KINDS: &[Kind] = &[Kind::Number, Kind::Number];
+
+/// The function, to be registered.
+pub(crate) fn udaf() -> Result<AggregateUDF> {
+    aggregate(
+        &PAGE,
+        KINDS,
+        2,
+        Sums { name: "error", terms, finish: |[error, actual]| Some(1.0 - ratio(error, actual)?) },
+    )
+}
+
+fn terms(row: &Row<'_>) -> std::result::Result<Option<[f64; 2]>, Fault> {
+    let (Some(actual), Some(forecast)) = (row.number(0)?, row.number(1)?) else { return Ok(None) };
+    Ok(Some([(actual - forecast).abs(), actual.abs()]))
+}
