@@ -134,7 +134,8 @@ pub(crate) fn targets(
     if given.len() < needed || given.len() > parameters.len() {
         let most = parameters.len();
         let range = if needed == most { needed.to_string() } else { format!("{needed} to {most}") };
-        return plan_err!("{function}: takes {range} arguments, got {}", given.len());
+        let noun = if most == 1 { "argument" } else { "arguments" };
+        return plan_err!("{function}: takes {range} {noun}, got {}", given.len());
     }
     let pairs = parameters.iter().zip(given);
     pairs.map(|((name, kind), from)| target(function, name, *kind, from)).collect()

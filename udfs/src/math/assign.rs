@@ -21,7 +21,7 @@ pub fn winner<'a>(
         return Err(Fault(format!("weights must be one a rep, got {weights} for {names} reps")));
     }
     if let Some(bad) = weights.iter().find(|weight| !weight.is_finite() || **weight < 0.0) {
-        return Err(Fault(format!("weights must not be negative, got {bad}")));
+        return Err(Fault(format!("weights must be finite and not negative, got {bad}")));
     }
     let mut best: Option<(f64, &str, usize)> = None;
     for (place, name) in names.enumerate().filter(|(place, _)| weights[*place] > 0.0) {

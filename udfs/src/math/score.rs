@@ -54,7 +54,7 @@ pub fn icp_fit(matched: &[Option<f64>], weights: &[f64]) -> Answer {
     let (mut hit, mut known) = (0.0, 0.0);
     for (share, weight) in matched.iter().zip(weights) {
         if !weight.is_finite() || *weight < 0.0 {
-            return Err(Fault(format!("weights must not be negative, got {weight}")));
+            return Err(Fault(format!("weights must be finite and not negative, got {weight}")));
         }
         let Some(share) = share else { continue };
         hit += within("matched", *share, 0.0, 1.0)? * weight;
