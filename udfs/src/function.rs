@@ -9,6 +9,8 @@ pub(crate) mod row;
 pub(crate) mod sums;
 pub(crate) mod values;
 
+use std::sync::Arc;
+
 use datafusion_common::Result;
 use datafusion_expr::{AggregateUDF, ScalarUDF};
 
@@ -18,16 +20,36 @@ use page::Page;
 #[derive(Debug, Clone, Copy)]
 pub struct Function {
     page: &'static Page,
-    pub(crate) make: Make,
+    make: Make,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Make {
+enum Make {
     Scalar(fn() -> Result<ScalarUDF>),
     Aggregate(fn() -> Result<AggregateUDF>),
 }
 
+/// A function that was made, ready to be registered.
+#[derive(Debug, Clone)]
+pub enum Made {
+    /// A scalar function.
+    Scalar(Arc<ScalarUDF>),
+    /// An aggregate.
+    Aggregate(Arc<AggregateUDF>),
+}
+
 impl Function {
+    /// Makes the function.
+    ///
+    /// # Errors
+    /// If its parameters have no valid names.
+    pub fn make(&self) -> Result<Made> {
+        Ok(match self.make {
+            Make::Scalar(make) => Made::Scalar(Arc::new(make()?)),
+            Make::Aggregate(make) => Made::Aggregate(Arc::new(make()?)),
+        })
+    }
+
     /// Name in SQL.
     pub fn name(&self) -> &'static str {
         self.page.name

@@ -42,13 +42,12 @@ mod series;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use datafusion_common::Result;
 use datafusion_expr::registry::FunctionRegistry;
-pub use function::Function;
-use function::Make;
 pub use function::page::Page;
+pub use function::{Function, Made};
 
 /// All functions, by topic.
 static FUNCTIONS: LazyLock<Vec<Function>> = LazyLock::new(|| {
@@ -78,9 +77,9 @@ pub fn functions() -> &'static [Function] {
 /// If the registry takes no functions.
 pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
     for function in functions() {
-        match function.make {
-            Make::Scalar(make) => drop(registry.register_udf(Arc::new(make()?))?),
-            Make::Aggregate(make) => drop(registry.register_udaf(Arc::new(make()?))?),
+        match function.make()? {
+            Made::Scalar(function) => drop(registry.register_udf(function)?),
+            Made::Aggregate(function) => drop(registry.register_udaf(function)?),
         }
     }
     Ok(())
