@@ -40,6 +40,8 @@ mod quotas;
 mod series;
 
 #[cfg(test)]
+mod random_calls;
+#[cfg(test)]
 mod tests;
 
 use std::sync::LazyLock;
