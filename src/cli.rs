@@ -48,6 +48,9 @@ pub enum Command {
     Functions {
         /// Name of a function
         name: Option<String>,
+        /// Write Markdown
+        #[arg(long)]
+        markdown: bool,
     },
     /// Check the configuration, the mappings, the reports and the lake
     Check {

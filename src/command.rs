@@ -29,7 +29,7 @@ pub async fn run(command: Command, config: Config) -> Result<u8> {
         Command::Query(arguments) => answer(arguments, config).await,
         Command::Materialize(arguments) => materialize(arguments, config).await,
         Command::Role { action } => role::run(action, &config),
-        Command::Functions { name } => functions::run(name.as_deref()),
+        Command::Functions { name, markdown } => functions::run(name.as_deref(), markdown),
         Command::Check { example } => check::run(example, config).await,
     }
 }

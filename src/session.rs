@@ -15,6 +15,7 @@ mod forecast;
 mod gate;
 mod limits;
 mod memory;
+mod pages;
 mod repeats;
 mod settings;
 mod stop;
@@ -37,6 +38,7 @@ use datafusion::sql::sqlparser::ast::Statement;
 
 pub use catalog::{CATALOG, ViewDefinition};
 pub use expand::TableFunctionDefinition;
+pub use pages::{FunctionPage, pages as function_pages};
 
 use crate::config::Config;
 use crate::error::{Error, Result};

@@ -245,6 +245,115 @@ fn every_view_and_function_has_a_test() {
     assert_clean(&faults);
 }
 
+/// What an analyst must find: sales operations, function by function.
+const FUNCTIONS: &[&str] = &[
+    "arr_band",
+    "assign_rep",
+    "auc",
+    "balance_index",
+    "brier",
+    "capacity_gap",
+    "close_rate",
+    "cmgr",
+    "commission",
+    "convert_currency",
+    "cv",
+    "data_quality_score",
+    "decay",
+    "ece",
+    "email_ok",
+    "engagement_score",
+    "fiscal_period",
+    "fiscal_quarter",
+    "fiscal_year",
+    "forecast",
+    "forecast_accuracy",
+    "forecast_bias",
+    "forecast_info",
+    "fq_end",
+    "fq_start",
+    "gini",
+    "growth_rate",
+    "hires_needed",
+    "icp_fit",
+    "is_free_email",
+    "latest_start",
+    "lead_grade",
+    "lead_model",
+    "lead_probability",
+    "lead_reasons",
+    "lead_score",
+    "lead_velocity",
+    "linear_step",
+    "log_loss",
+    "mape",
+    "mase",
+    "match_key",
+    "pipeline_coverage",
+    "pipeline_forecast",
+    "prorate",
+    "quota_attainment",
+    "quota_gap",
+    "quota_pace",
+    "ramp_pct",
+    "ramped_fte",
+    "ramped_quota",
+    "required_run_rate",
+    "run_rate",
+    "sales_cycle_days",
+    "sales_cycle_days_median",
+    "sales_ops_role",
+    "sales_velocity",
+    "seasonal_index",
+    "wape",
+    "win_rate",
+    "win_rate_hi",
+    "win_rate_lo",
+    "workdays",
+];
+
+/// Functions in FROM.
+const TABLE_FUNCTIONS: &[&str] = &[
+    "capacity_gap",
+    "forecast",
+    "lead_score",
+    "pipeline_asof",
+    "pipeline_waterfall",
+    "quota_attainment",
+    "stage_conversion",
+];
+
+#[test]
+fn every_function_is_there_with_the_cases_that_break_functions() {
+    let reports = runrate::reports::load().expect("sound reports");
+    let pages = runrate::session::function_pages(&reports.functions);
+    let mut faults = vec![];
+    for (names, is_table) in [(FUNCTIONS, false), (TABLE_FUNCTIONS, true)] {
+        for name in names {
+            let is_known = |page: &runrate::session::FunctionPage| {
+                page.name == *name && (page.kind == "table") == is_table
+            };
+            match pages.iter().find(|page| is_known(page)) {
+                None => faults.push(format!("{name}: no such function")),
+                Some(page) if page.example.is_empty() => faults.push(format!("{name}: no example")),
+                Some(_) => {}
+            }
+        }
+    }
+    for function in runrate_udfs::functions() {
+        let name = function.name();
+        let text = read(&root().join(format!("tests/slt/udf/{name}.slt")));
+        let refused = format!("statement error {name}:");
+        let mut wanted = vec![("NULL", "nulls"), (&refused, "errors"), ("# bounds", "bounds")];
+        if function.kind() == "aggregate" {
+            wanted.push(("WHERE false", "no rows at all"));
+        }
+        let missing = wanted.iter().filter(|(mark, _)| !text.contains(mark));
+        faults.extend(missing.map(|(_, case)| format!("tests/slt/udf/{name}.slt: no {case}")));
+    }
+    assert_clean(&faults);
+}
+
 #[test]
 fn the_project_speaks_of_itself_only() {
     let mut faults = vec![];

@@ -7,6 +7,7 @@
 -- parameter: end date = (SELECT CAST(quarter_start + INTERVAL '12 months' - INTERVAL '1 day' AS date) FROM ops.quarters WHERE is_current)
 -- parameter: grain text = 'quarter' -- 'month' or 'quarter'
 -- parameter: resource_type text = NULL -- 'seller', 'delivery', 'support' or 'inventory'; NULL is all
+-- example: SELECT * FROM capacity_gap('base', DATE '2026-07-01', DATE '2026-12-31', 'quarter', 'seller') WHERE gap > 0
 -- grain: period, resource_type, segment, unit
 -- unit: demand, capacity, gap, attrition_loss, productivity in `unit`: a currency, hours or units
 -- unit: gap positive is a shortfall; gap_pct gap over demand (ratio)

@@ -3,6 +3,7 @@
 -- A deal marked won with a close date to come is open until then, with probability 1.
 --
 -- parameter: as_of date = NULL -- the day; without, the day reports are made for
+-- example: SELECT status, count(*) FROM deals_asof(DATE '2026-03-31') GROUP BY status
 -- grain: one deal that existed on that day
 -- unit: amount in currency; NULL is unknown
 -- unit: list_amount list price of its products, in currency

@@ -7,6 +7,7 @@
 -- parameter: end date
 -- parameter: grain text = 'quarter' -- 'month' or 'quarter'
 -- parameter: recruit_days int = 45 -- days from the decision to the first day
+-- example: SELECT * FROM delivery_gap(DATE '2026-07-01', DATE '2026-12-31')
 -- grain: period, resource_type ('delivery', 'support'), skill
 -- unit: demand, capacity, gap hours; gap positive is a shortfall; gap_pct gap over demand (ratio)
 -- unit: demand NULL where no delivery profile says what work a win causes

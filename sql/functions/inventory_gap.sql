@@ -8,6 +8,7 @@
 -- parameter: start date
 -- parameter: end date
 -- parameter: grain text = 'quarter' -- 'month' or 'quarter'
+-- example: SELECT * FROM inventory_gap(DATE '2026-07-01', DATE '2026-12-31')
 -- grain: period, product with a stock count
 -- unit: demand, capacity, gap units; gap positive is a shortfall; gap_pct gap over demand (ratio)
 -- unit: headcount, ramped_fte, productivity, attrition_loss, fte_short, hires_needed NULL: no people

@@ -5,6 +5,7 @@
 --
 -- parameter: model text = 'default'
 -- parameter: as_of date = (SELECT as_of FROM ops.as_of)
+-- example: SELECT lead_id, score, grade FROM lead_score('default', DATE '2026-05-31') ORDER BY score DESC
 -- grain: one lead that came in until as_of
 -- unit: fit, engagement, score points (0 to 100); fit NULL if no attribute is known
 -- unit: fit_coverage share of the model's fit points whose attribute is known (ratio 0 to 1)

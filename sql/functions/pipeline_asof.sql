@@ -1,6 +1,7 @@
 -- Which deals were open on a day, as they stood then?
 --
 -- parameter: as_of date = NULL -- the day; without, the day reports are made for
+-- example: SELECT currency, sum(amount) FROM pipeline_asof(DATE '2026-03-31') GROUP BY currency
 -- grain: one open deal
 -- unit: amount in currency; NULL is unknown
 -- unit: list_amount list price of its products, in currency

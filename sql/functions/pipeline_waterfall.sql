@@ -9,6 +9,7 @@
 -- parameter: end date -- last day: the pipeline at its end
 -- parameter: win_start date -- first close date of the window
 -- parameter: win_end date -- last close date of the window
+-- example: SELECT * FROM pipeline_waterfall(DATE '2026-03-31', DATE '2026-05-31', DATE '2026-04-01', DATE '2026-06-30')
 -- grain: currency
 -- unit: start_amount, created, pulled_in, increased, decreased, pushed, lost, won, end_amount, check_amount in currency
 -- unit: deal_count, unpriced_count deals that were in the window on either day (count)

@@ -8,6 +8,7 @@
 -- parameter: end date = NULL
 -- parameter: scope text = 'rep' -- 'rep', 'manager', 'territory' or 'company'
 -- parameter: metric text = 'bookings' -- 'bookings', 'opps_created' or 'meetings'
+-- example: SELECT name, attainment FROM quota_attainment(DATE '2026-04-01', DATE '2026-06-30', 'rep') ORDER BY rank
 -- grain: period, scope_id, unit
 -- unit: quota, effective_quota, actual, gap, open_pipeline, own_quota in `unit`
 -- unit: attainment actual over effective quota (ratio); pace attainment over elapsed share (ratio)

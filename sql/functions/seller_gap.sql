@@ -8,6 +8,7 @@
 -- parameter: grain text = 'quarter' -- 'month' or 'quarter'
 -- parameter: ramp list = make_array(0.25, 0.5, 0.75, 1) -- productivity by month after hiring
 -- parameter: recruit_days int = 45 -- days from the decision to the first day
+-- example: SELECT * FROM seller_gap(DATE '2026-07-01', DATE '2026-12-31')
 -- grain: period, segment, currency
 -- unit: demand, productivity, attrition_loss, capacity, gap in `unit`, a currency
 -- unit: gap positive is a shortfall; gap_pct gap over demand (ratio); NULL without a plan

@@ -6,6 +6,7 @@
 -- parameter: pipeline text = NULL -- id of a pipeline; without, each by itself
 -- parameter: start date = NULL -- first day on which deals came to the stage
 -- parameter: end date = NULL -- last such day; without, the day reports are made for
+-- example: SELECT stage_label, conversion_ratio FROM stage_conversion(start => DATE '2026-01-01') ORDER BY stage_ordinal
 -- grain: pipeline, stage
 -- unit: entered_count, advanced_count, lost_count, open_count deals (count)
 -- unit: conversion_ratio advanced over entered (ratio); decided_ratio advanced over advanced and lost (ratio)

@@ -1,4 +1,4 @@
-//! The comment a report opens with: its question, then `grain:`, `unit:` and `parameter:` lines.
+//! The comment a report opens with: its question, then `grain:`, `unit:`, `parameter:` and `example:` lines.
 //!
 //! ```sql
 //! -- How far is everyone with their quota?
@@ -20,6 +20,8 @@ pub(super) struct Header {
     pub comment: String,
     /// Parameters in order, with the SQL text of their defaults.
     pub parameters: Vec<(String, Option<String>)>,
+    /// A query that calls the function; a view has none.
+    pub example: Option<String>,
 }
 
 impl Header {
@@ -57,7 +59,8 @@ impl Header {
             }
             parameters.push((parameter, default));
         }
-        Ok(Self { comment: lines.join("\n").trim().to_owned(), parameters })
+        let example = fields("example").next().map(str::to_owned);
+        Ok(Self { example, comment: lines.join("\n").trim().to_owned(), parameters })
     }
 }
 

@@ -62,9 +62,12 @@ fn parse(files: &[(String, &str)]) -> Result<Reports> {
         let header = Header::parse(path, text)?;
         let (name, sql) = (name.to_owned(), (*text).to_owned());
         if schema == FUNCTIONS {
-            let parameters = header.parameters;
-            let comment = header.comment;
-            functions.push(TableFunctionDefinition { name, parameters, sql, comment });
+            let (parameters, comment) = (header.parameters, header.comment);
+            let example = header.example.ok_or_else(|| Error::Definition {
+                name: path.clone(),
+                reason: "has no `example:` line in its header".into(),
+            })?;
+            functions.push(TableFunctionDefinition { name, parameters, sql, comment, example });
         } else if header.parameters.is_empty() {
             let schema = schema.to_owned();
             views.push(ViewDefinition { schema, name, sql, comment: header.comment });
@@ -107,6 +110,7 @@ async fn plan(session: &Session, relation: &str) -> Result<()> {
 mod tests {
     use super::*;
 
+    const CALL: &str = "-- example: SELECT 1\n";
     const HEAD: &str = "-- What is it?\n--\n-- grain: one row\n-- unit: none\n";
 
     fn reports(files: &[(&str, String)]) -> Result<Vec<String>> {
@@ -128,7 +132,10 @@ mod tests {
             ("a.first", format!("{HEAD}SELECT * FROM b.second")),
             ("b.second", format!("{HEAD}SELECT * FROM through(1)")),
             ("c.third", format!("{HEAD}SELECT * FROM crm.users")),
-            ("functions.through", format!("{HEAD}-- parameter: x int\nSELECT * FROM c.third")),
+            (
+                "functions.through",
+                format!("{HEAD}{CALL}-- parameter: x int\nSELECT * FROM c.third"),
+            ),
         ];
         let order = reports(&files).expect("an order exists");
         assert_eq!(order, ["c.third", "b.second", "a.first"]);
@@ -139,7 +146,7 @@ mod tests {
         let circle = [
             ("a.x", format!("{HEAD}SELECT * FROM f(1)")),
             ("a.y", format!("{HEAD}WITH x AS (SELECT 1) SELECT * FROM a.x, x")),
-            ("functions.f", format!("{HEAD}-- parameter: x int\nSELECT * FROM a.y")),
+            ("functions.f", format!("{HEAD}{CALL}-- parameter: x int\nSELECT * FROM a.y")),
         ];
         let error = reports(&circle).expect_err("a circle").to_string();
         assert!(error.contains("a.x -> f -> a.y -> a.x"), "{error}");

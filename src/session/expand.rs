@@ -28,6 +28,8 @@ pub struct TableFunctionDefinition {
     pub sql: String,
     /// What it answers.
     pub comment: String,
+    /// A query that calls it.
+    pub example: String,
 }
 
 struct Template {
@@ -227,6 +229,7 @@ mod tests {
             parameters: vec![("low".into(), None), ("high".into(), Some("low_default + 1".into()))],
             sql: "SELECT d FROM days WHERE d >= $low AND d <= $high".into(),
             comment: String::new(),
+            example: String::new(),
         }])
         .expect("a valid definition")
     }

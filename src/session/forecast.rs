@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use datafusion::sql::sqlparser::ast::{Expr, Query, Statement, Value};
 
 use super::limits;
+use super::pages::{FunctionPage, bracketed};
 use crate::error::{Error, Result};
 
 /// Arguments in order; the first four are needed.
@@ -55,6 +56,39 @@ pub(super) fn query(arguments: &BTreeMap<String, Expr>) -> Result<Query> {
     match limits::parse(&sql, usize::MAX)?.pop() {
         Some(Statement::Query(query)) => Ok(*query),
         _ => Err(Error::statement("42601", "forecast: arguments do not form a query")),
+    }
+}
+
+/// What the function says of itself.
+pub(super) fn page() -> FunctionPage {
+    let meanings = [
+        "name of a table or view, bare or quoted, or a subquery in parentheses",
+        "column or expression: time of the value",
+        "column or expression: the value",
+    ];
+    let aggregate = runrate_udfs::functions().iter().find(|function| function.name() == "forecast");
+    let known = aggregate.map(|function| function.page().arguments).unwrap_or_default();
+    let arguments = PARAMETERS.iter().enumerate().map(|(place, name)| {
+        let meaning = match (meanings.get(place), *name) {
+            (Some(meaning), _) => meaning,
+            (_, "group_by") => "columns that make the series: a, (a, b) or 'a,b'",
+            _ => known.iter().find(|(known, _)| known == name).map_or("", |(_, text)| *text),
+        };
+        ((*name).to_owned(), meaning.to_owned())
+    });
+    FunctionPage {
+        name: "forecast".into(),
+        kind: "table",
+        syntax: format!("forecast({})", bracketed(PARAMETERS, 4)),
+        summary: "What comes next in each series of a table?".into(),
+        arguments: arguments.collect(),
+        notes: vec![
+            ("Rules", "the aggregate forecast for each group, one row a step".into()),
+            ("Grain", "columns of group_by, step".into()),
+            ("Units", "yhat, lo, hi as the value; status ok, or why not".into()),
+        ],
+        example: "SELECT ds, yhat, lo, hi FROM forecast('demand.bookings_quarter', 'quarter_start', 'booked_amount', 4, group_by => 'currency')".into(),
+        gives: None,
     }
 }
 

@@ -18,10 +18,10 @@ use datafusion_pg_catalog::pg_catalog as library;
 
 use super::comments::Comments;
 use super::oids::{Object, Oids};
-use super::{Catalog, OWNER, PG_CATALOG};
+use super::{Catalog, OWNER, PG_CATALOG, Pages};
 use crate::server::encode::types;
 use crate::server::settings::SERVER_VERSION;
-use crate::session::CATALOG;
+use crate::session::{CATALOG, FunctionPage};
 
 /// Privileges that a role has; everything else is refused anyway.
 const PRIVILEGES: &[&str] = &["SELECT", "USAGE", "CONNECT", "EXECUTE", "TEMPORARY", "TEMP"];
@@ -166,7 +166,7 @@ pub(super) fn register(context: &SessionContext, shared: &Catalog, user: &str, p
         ScalarValue::Int32(Some(process))
     });
     register_objects(&registrar, shared);
-    register_functions(&registrar, context, shared.oids.clone());
+    register_functions(&registrar, context, shared);
 }
 
 /// Who is asking, of what, and what they may do.
@@ -214,22 +214,20 @@ fn register_session(registrar: &Registrar<'_>, user: &str) {
 
 /// What is behind an identifier of a table or schema.
 fn register_objects(registrar: &Registrar<'_>, shared: &Catalog) {
-    let described = |oids: Arc<Oids>, comments: Arc<Comments>| {
+    let described = |oids: Arc<Oids>, comments: Arc<Comments>, pages: Arc<Pages>| {
         move |given: &[ScalarValue], column: &str| -> ScalarValue {
             let object = number(given.first()).and_then(|number| oids.object(number));
             ScalarValue::Utf8(match object {
                 Some(Object::Relation(schema, name)) => {
                     comments.of(&schema, &name, column).map(str::to_owned)
                 }
-                Some(Object::Function(name)) => runrate_udfs::functions()
-                    .iter()
-                    .find(|function| function.name() == name)
-                    .map(|function| function.page().summary.to_owned()),
+                Some(Object::Function(place)) => pages.0.get(place).map(FunctionPage::description),
                 _ => None,
             })
         }
     };
-    let describe = described(shared.oids.clone(), shared.comments.clone());
+    let (oids, comments) = (shared.oids.clone(), shared.comments.clone());
+    let describe = described(oids, comments, shared.pages.clone());
     registrar.add("obj_description", &[1, 2], DataType::Utf8, move |given, _| describe(given, ""));
     let (oids, comments) = (shared.oids.clone(), shared.comments.clone());
     registrar.add("col_description", &[2], DataType::Utf8, move |given, _| {
@@ -263,7 +261,13 @@ fn register_objects(registrar: &Registrar<'_>, shared: &Catalog) {
             _ => OWNER.to_owned(),
         }))
     });
-    for name in ["pg_get_viewdef", "pg_get_indexdef", "pg_get_ruledef", "pg_get_triggerdef"] {
+    for name in [
+        "pg_get_viewdef",
+        "pg_get_indexdef",
+        "pg_get_ruledef",
+        "pg_get_triggerdef",
+        "pg_get_function_sqlbody",
+    ] {
         registrar.text(name, &[1, 2, 3], None);
     }
     registrar.add("pg_size_pretty", &[1], DataType::Utf8, |given, _| {
@@ -287,43 +291,41 @@ fn pretty_size(bytes: i64) -> String {
 }
 
 /// Signatures of our functions, as `\df` shows them.
-fn register_functions(registrar: &Registrar<'_>, context: &SessionContext, oids: Arc<Oids>) {
-    let arguments = |name: &str| {
-        let functions = runrate_udfs::functions();
-        let page = functions.iter().find(|function| function.name() == name)?.page();
-        let syntax = page.syntax.strip_prefix(name)?;
-        let syntax = syntax.trim_start_matches('(').trim_end_matches(')');
-        // A function with two forms shows both.
-        Some(syntax.replace(&format!(") or {name}("), " | "))
-    };
-    for name in ["pg_get_function_arguments", "pg_get_function_identity_arguments"] {
-        let oids = oids.clone();
+fn register_functions(registrar: &Registrar<'_>, context: &SessionContext, shared: &Catalog) {
+    let pages = shared.pages.clone();
+    let arguments: Vec<String> = pages.0.iter().map(arguments).collect();
+    let results: Vec<String> = pages.0.iter().map(|page| result_type(context, page)).collect();
+    for (name, texts) in [
+        ("pg_get_function_arguments", arguments.clone()),
+        ("pg_get_function_identity_arguments", arguments),
+        ("pg_get_function_result", results),
+    ] {
+        let oids = shared.oids.clone();
         registrar.add(name, &[1], DataType::Utf8, move |given, _| {
             let object = number(given.first()).and_then(|number| oids.object(number));
             ScalarValue::Utf8(match object {
-                Some(Object::Function(name)) => arguments(&name),
+                Some(Object::Function(place)) => texts.get(place).cloned(),
                 _ => None,
             })
         });
     }
-    let results: Vec<(&str, String)> = runrate_udfs::functions()
-        .iter()
-        .map(|function| (function.name(), result_type(context, function.name())))
-        .collect();
-    registrar.add("pg_get_function_result", &[1], DataType::Utf8, move |given, _| {
-        let object = number(given.first()).and_then(|number| oids.object(number));
-        ScalarValue::Utf8(match object {
-            Some(Object::Function(name)) => {
-                results.iter().find(|(known, _)| *known == name).map(|(_, result)| result.clone())
-            }
-            _ => None,
-        })
-    });
+}
+
+/// What stands between the parentheses of a call.
+fn arguments(page: &FunctionPage) -> String {
+    let name = &page.name;
+    let inside = page.syntax.strip_prefix(name.as_str()).unwrap_or_default();
+    let inside = inside.trim_start_matches('(').trim_end_matches(')');
+    // A function with two forms shows both.
+    inside.replace(&format!(") or {name}("), " | ")
 }
 
 /// Type of what a function gives, where it does not depend on its arguments.
-fn result_type(context: &SessionContext, name: &str) -> String {
-    let state = context.state();
+fn result_type(context: &SessionContext, page: &FunctionPage) -> String {
+    if page.kind == "table" {
+        return "SETOF record".into();
+    }
+    let (state, name) = (context.state(), page.name.as_str());
     let given = match (state.udf(name), state.udaf(name)) {
         (Ok(scalar), _) => scalar.return_type(&[]).ok(),
         (_, Ok(aggregate)) => aggregate.return_type(&[]).ok(),

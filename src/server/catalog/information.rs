@@ -12,7 +12,7 @@ use datafusion::error::Result;
 use super::relations::{PgCatalog, Rows};
 use super::{OWNER, PUBLIC};
 use crate::server::encode::types::{self, PgType};
-use crate::session::CATALOG;
+use crate::session::{CATALOG, FunctionPage};
 
 /// Tables that have no rows here, and their columns: nothing is constrained, nobody is granted more.
 const EMPTY: &[(&str, &[&str])] = &[
@@ -165,21 +165,36 @@ impl InformationSchema {
 
     /// Our functions, with their pages: what `\df` shows and more.
     fn routines(&self) -> Result<RecordBatch> {
-        let functions = runrate_udfs::functions();
-        let pages = || functions.iter().map(|function| function.page());
-        let mut rows = Rows::new(functions.len());
+        let pages = &self.0.pages.0;
+        let mut rows = Rows::new(pages.len());
+        let texts = |text: &dyn Fn(&FunctionPage) -> String| pages.iter().map(text).collect();
+        // Two functions may have one name, a scalar and a table function.
+        let specific = |page: &FunctionPage| format!("{}_{}", page.name, page.kind);
         rows.same("specific_catalog", CATALOG);
         rows.same("specific_schema", PUBLIC);
-        rows.texts("specific_name", pages().map(|page| page.name.to_owned()).collect());
+        rows.texts("specific_name", texts(&specific));
         rows.same("routine_catalog", CATALOG);
         rows.same("routine_schema", PUBLIC);
-        rows.texts("routine_name", pages().map(|page| page.name.to_owned()).collect());
+        rows.texts("routine_name", texts(&|page| page.name.clone()));
         rows.same("routine_type", "FUNCTION");
-        let kinds = functions.iter().map(|function| function.kind().to_owned());
-        rows.texts("function_type", kinds.collect());
+        rows.texts("function_type", texts(&|page| page.kind.to_owned()));
         rows.same("is_deterministic", "YES");
-        rows.texts("description", pages().map(|page| page.summary.to_owned()).collect());
-        rows.texts("syntax_example", pages().map(|page| page.syntax.to_owned()).collect());
+        rows.texts("description", texts(&|page| page.summary.clone()));
+        rows.texts("syntax_example", texts(&|page| page.syntax.clone()));
+        rows.texts("arguments", texts(&FunctionPage::argument_lines));
+        for (column, note) in [
+            ("formula", "Formula"),
+            ("null_rule", "Nulls"),
+            ("error_rule", "Errors"),
+            ("source", "Source"),
+            ("rule", "Rules"),
+            ("grain", "Grain"),
+            ("unit", "Units"),
+        ] {
+            rows.texts(column, texts(&|page| page.note(note).to_owned()));
+        }
+        rows.texts("example", texts(&|page| page.example.clone()));
+        rows.texts("example_result", texts(&|page| page.gives.clone().unwrap_or_default()));
         rows.finish()
     }
 

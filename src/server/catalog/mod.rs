@@ -21,7 +21,7 @@ use datafusion_pg_catalog::pg_catalog::generate_series_arg_coercion::CoerceIntAr
 use datafusion_pg_catalog::pg_catalog::oid_type_planner::PgOidTypePlanner;
 
 use crate::error::{Error, Result};
-use crate::session::{CATALOG, Engine, Session};
+use crate::session::{CATALOG, Engine, FunctionPage, Session, function_pages};
 
 pub(super) use rewrite::rewrite;
 
@@ -40,7 +40,12 @@ pub(super) struct Catalog {
     fixed: Arc<PgCatalogStaticTables>,
     oids: Arc<oids::Oids>,
     comments: Arc<comments::Comments>,
+    pages: Arc<Pages>,
 }
+
+/// Pages of the functions; a function's object is its place among them.
+#[derive(Debug)]
+struct Pages(Vec<FunctionPage>);
 
 impl Catalog {
     /// Reads the fixed tables and collects the comments of `engine`.
@@ -52,6 +57,7 @@ impl Catalog {
             fixed: Arc::new(PgCatalogStaticTables::try_new()?),
             oids: Arc::default(),
             comments: Arc::new(comments::Comments::new(engine)),
+            pages: Arc::new(Pages(function_pages(engine.table_functions()))),
         })
     }
 

@@ -10,8 +10,8 @@ pub(super) enum Object {
     Schema(String),
     /// A table or view, by schema and name.
     Relation(String, String),
-    /// A function of ours.
-    Function(String),
+    /// A function of ours, by its place among their pages.
+    Function(usize),
     /// A role.
     Role(String),
     /// The database.

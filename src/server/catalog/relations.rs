@@ -16,9 +16,9 @@ use datafusion_pg_catalog::pg_catalog::{PG_CATALOG_TABLES, PgCatalogSchemaProvid
 
 use super::comments::Comments;
 use super::oids::{Object, Oids};
-use super::{Catalog, INFORMATION_SCHEMA, OWNER, PG_CATALOG, PUBLIC};
+use super::{Catalog, INFORMATION_SCHEMA, OWNER, PG_CATALOG, PUBLIC, Pages};
 use crate::server::encode::types::{self, OID_KEY};
-use crate::session::CATALOG;
+use crate::session::{CATALOG, FunctionPage};
 
 /// Type `name`, and the one-byte type `"char"`.
 const NAME: u32 = 19;
@@ -35,6 +35,7 @@ pub(super) struct PgCatalog {
     database: Weak<dyn CatalogProvider>,
     oids: Arc<Oids>,
     comments: Arc<Comments>,
+    pub(super) pages: Arc<Pages>,
     user: String,
 }
 
@@ -62,6 +63,7 @@ impl PgCatalog {
             database: Arc::downgrade(database),
             oids: shared.oids.clone(),
             comments: shared.comments.clone(),
+            pages: shared.pages.clone(),
             user: user.to_owned(),
         })
     }
@@ -236,10 +238,10 @@ impl PgCatalog {
             }
         }
         let relation_count = oids.len();
-        for function in runrate_udfs::functions() {
-            oids.push(self.oids.of(Object::Function(function.name().to_owned())));
+        for (place, page) in self.pages.0.iter().enumerate() {
+            oids.push(self.oids.of(Object::Function(place)));
             numbers.push(0);
-            texts.push(function.page().summary.to_owned());
+            texts.push(page.description());
         }
         // The catalogs that the objects are listed in: pg_class and pg_proc.
         let classes = (0..oids.len()).map(|at| if at < relation_count { 1259 } else { 1255 });
@@ -315,24 +317,26 @@ impl PgCatalog {
     fn pg_proc(&self) -> Result<Vec<RecordBatch>> {
         let Some(fixed) = self.fixed.build_table_by_name("pg_proc")? else { return Ok(vec![]) };
         let schema = fixed.schema();
-        let functions = runrate_udfs::functions();
+        let pages = &self.pages.0;
         let columns = schema.fields().iter().map(|field| -> ArrayRef {
-            let oid = |function: &runrate_udfs::Function| {
-                self.oids.of(Object::Function(function.name().to_owned()))
-            };
-            let texts = |text: fn(&runrate_udfs::Function) -> &str| -> ArrayRef {
-                let values = StringArray::from_iter_values(functions.iter().map(text));
+            let oids = || (0..pages.len()).map(|place| self.oids.of(Object::Function(place)));
+            let texts = |text: fn(&FunctionPage) -> &str| -> ArrayRef {
+                let values = StringArray::from_iter_values(pages.iter().map(text));
                 cast_or_null(Arc::new(values), field.data_type())
             };
             match field.name().as_str() {
-                "oid" => Arc::new(Int32Array::from_iter_values(functions.iter().map(oid))),
-                "proname" => texts(runrate_udfs::Function::name),
-                "prokind" => texts(|f| if f.kind() == "aggregate" { "a" } else { "f" }),
-                "provolatile" => texts(|_| "i"),
-                "pronamespace" => {
-                    Arc::new(Int32Array::from(vec![self.schema_oid(PUBLIC); functions.len()]))
+                "oid" => Arc::new(Int32Array::from_iter_values(oids())),
+                "proname" => texts(|page| &page.name),
+                "prokind" => texts(|page| if page.kind == "aggregate" { "a" } else { "f" }),
+                "provolatile" => texts(|page| if page.kind == "table" { "s" } else { "i" }),
+                "proretset" => {
+                    let sets = pages.iter().map(|page| Some(page.kind == "table"));
+                    Arc::new(sets.collect::<BooleanArray>())
                 }
-                _ => filler(field, functions.len()),
+                "pronamespace" => {
+                    Arc::new(Int32Array::from(vec![self.schema_oid(PUBLIC); pages.len()]))
+                }
+                _ => filler(field, pages.len()),
             }
         });
         let ours = RecordBatch::try_new(schema.clone(), columns.collect())?;

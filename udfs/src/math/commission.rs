@@ -161,7 +161,8 @@ mod tests {
     proptest! {
         #[test]
         fn slices_add_up_and_more_never_pays_less(
-            cents in prop::collection::vec(0_i64..1_000_000_000, 1..8), quota in 1_i64..1_000_000_000,
+            cents in prop::collection::vec(0_i64..1_000_000_000, 1..8),
+            quota in 1_i64..1_000_000_000,
         ) {
             let money = |cents: i64| Micros(i128::from(cents) * 10_000);
             let (mut prior, mut sum) = (0, 0);

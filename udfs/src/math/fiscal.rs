@@ -143,7 +143,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn counting_days_one_by_one_gives_the_same(start in -40_000_i32..40_000, length in 0_i32..400) {
+        fn counting_days_one_by_one_gives_the_same(
+            start in -40_000_i32..40_000,
+            length in 0_i32..400,
+        ) {
             let one_by_one = (start..=start + length)
                 .filter(|day| (day + 3).rem_euclid(7) < 5)
                 .count();

@@ -97,7 +97,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn indices_average_one(values in prop::collection::vec(0.1..1e6, 8..60), season in 2_usize..13) {
+        fn indices_average_one(
+            values in prop::collection::vec(0.1..1e6, 8..60),
+            season in 2_usize..13,
+        ) {
             let indices = seasonal_index(&values, season, 0).expect("positive values");
             prop_assert_eq!(indices.len(), season);
             let mean = indices.iter().sum::<f64>() / season as f64;
