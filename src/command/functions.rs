@@ -38,11 +38,12 @@ fn list(pages: &[FunctionPage]) -> String {
 }
 
 fn markdown(pages: &[FunctionPage]) -> String {
-    let mut text = "# Functions\n\nMade by `runrate functions --markdown`; a test keeps it up to date.\n\
+    let mut text =
+        "# Functions\n\nMade by `runrate functions --markdown`; a test keeps it up to date.\n\
         Ratios are fractions (0.25 is 25 %), scores run from 0 to 100.\n\
         Periods include both their ends.\n\
         Every argument can be named: `lead_score(fit => 80, engagement => 60)`.\n\n"
-        .to_owned();
+            .to_owned();
     for (kind, title) in
         [("scalar", "Scalar functions"), ("aggregate", "Aggregates"), ("table", "Table functions")]
     {

@@ -3,6 +3,7 @@
 mod assign_rep;
 mod decay;
 mod email_ok;
+mod engagement_groups;
 mod engagement_score;
 mod icp_fit;
 mod is_free_email;

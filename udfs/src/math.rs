@@ -9,12 +9,15 @@ pub mod fiscal;
 pub mod forecast;
 pub mod growth;
 pub mod identity;
+pub mod model;
 pub mod money;
 pub mod normal;
 pub mod period;
+pub mod power;
 pub mod rate;
 pub mod score;
 pub mod spread;
+pub mod wide;
 
 /// What is wrong with an argument, to be shown after the name of the function.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,6 +14,8 @@ pub(crate) enum Kind {
     Date,
     /// A date or an instant, kept as it is.
     Time,
+    /// A date, or an instant in microseconds.
+    Moment,
     /// True or false.
     Boolean,
     /// Text in any encoding.
@@ -41,6 +43,10 @@ pub(crate) fn target(function: &str, name: &str, kind: Kind, from: &DataType) ->
         (Kind::Date, from) if is_time(from) || from.is_null() => DataType::Date32,
         // A quoted date is text to the engine; it is read here, so that an error can name it.
         (Kind::Date, from) if from.is_string() => DataType::Utf8,
+        (Kind::Moment, DataType::Timestamp(_, zone)) => {
+            DataType::Timestamp(TimeUnit::Microsecond, zone.clone())
+        }
+        (Kind::Moment, from) => target(function, name, Kind::Time, from)?,
         (Kind::Time, from) if from.is_string() => DataType::Timestamp(TimeUnit::Microsecond, None),
         (Kind::Time, DataType::Date32 | DataType::Timestamp(..)) => from.clone(),
         (Kind::Time, DataType::Date64) => DataType::Timestamp(TimeUnit::Microsecond, None),
@@ -113,7 +119,7 @@ fn wanted(kind: Kind) -> &'static str {
     match kind {
         Kind::Number => "a number",
         Kind::Integer => "a whole number",
-        Kind::Date | Kind::Time => "a date or a timestamp",
+        Kind::Date | Kind::Time | Kind::Moment => "a date or a timestamp",
         Kind::Boolean => "true or false",
         Kind::Text => "text",
         Kind::Numbers => "a list of numbers",

@@ -24,9 +24,15 @@ struct NumberFunction<const N: usize, E> {
     /// What an argument is when it is NULL or not given; `None`: it must be given, and NULL gives NULL.
     defaults: [Option<f64>; N],
     evaluate: E,
+    /// The same for whole columns, where there is a quicker way.
+    columns: Option<Columns<N>>,
     signature: Signature,
     documentation: Documentation,
 }
+
+/// A function of columns of one length: fills the last one, and says whether every row was in
+/// bounds; if not, its numbers are not used.
+pub(crate) type Columns<const N: usize> = fn([&[f64]; N], &mut [f64]) -> bool;
 
 /// The function of `page`, computed by `evaluate` from one number for each of `defaults`.
 pub(crate) fn numbers<const N: usize, E>(
@@ -37,10 +43,30 @@ pub(crate) fn numbers<const N: usize, E>(
 where
     E: Fn([f64; N]) -> Answer + Send + Sync + 'static,
 {
+    number_columns(page, defaults, evaluate, None)
+}
+
+/// As [`numbers`], with a quicker way for whole columns.
+pub(crate) fn number_columns<const N: usize, E>(
+    page: &'static Page,
+    defaults: [Option<f64>; N],
+    evaluate: E,
+    columns: Option<Columns<N>>,
+) -> Result<ScalarUDF>
+where
+    E: Fn([f64; N]) -> Answer + Send + Sync + 'static,
+{
     let signature = Signature::user_defined(Volatility::Immutable)
         .with_parameter_names(page.argument_names())?;
     let documentation = page.documentation();
-    Ok(ScalarUDF::from(NumberFunction { page, defaults, evaluate, signature, documentation }))
+    Ok(ScalarUDF::from(NumberFunction {
+        page,
+        defaults,
+        evaluate,
+        columns,
+        signature,
+        documentation,
+    }))
 }
 
 // A name stands for one function: the rest follows from it.
@@ -104,20 +130,24 @@ where
 impl<const N: usize, E: Fn([f64; N]) -> Answer> NumberFunction<N, E> {
     fn column(&self, args: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
         let mut nulls: Option<NullBuffer> = None;
-        let mut columns: [Cow<'_, [f64]>; N] = [const { Cow::Borrowed(&[]) }; N];
+        let mut given: [Given<'_>; N] = [const { Given::Constant(0.0) }; N];
         for (place, default) in self.defaults.iter().enumerate() {
-            let Some(values) = values(args.get(place), *default, rows, &mut nulls)? else {
+            let Some(values) = values(args.get(place), *default, &mut nulls)? else {
                 return Ok(Arc::new(Float64Array::new_null(rows)));
             };
-            columns[place] = values;
+            given[place] = values;
         }
-        let columns: [&[f64]; N] = std::array::from_fn(|place| &columns[place][..rows]);
+        if let Some(quick) = self.columns
+            && let Some(numbers) = quickly(quick, &given, rows)
+        {
+            return Ok(Arc::new(Float64Array::new(numbers.into(), nulls)));
+        }
         let mut numbers = vec![0.0; rows];
         let mut unknown: Option<BooleanBufferBuilder> = None;
         for (row, number) in numbers.iter_mut().enumerate() {
             let answer = match &nulls {
                 Some(nulls) if nulls.is_null(row) => None,
-                _ => self.row(std::array::from_fn(|place| columns[place][row]))?,
+                _ => self.row(std::array::from_fn(|place| given[place].at(row)))?,
             };
             match answer {
                 // What overflows is not a number anybody can use.
@@ -149,32 +179,76 @@ fn all_valid(rows: usize) -> BooleanBufferBuilder {
     valid
 }
 
-/// One argument, as many values as rows; `None` if it is NULL in every row and must not be.
+/// One argument: a value for each row, or one for all.
+enum Given<'a> {
+    Column(Cow<'a, [f64]>),
+    Constant(f64),
+}
+
+impl Given<'_> {
+    #[inline]
+    fn at(&self, row: usize) -> f64 {
+        match self {
+            Self::Column(values) => values[row],
+            Self::Constant(value) => *value,
+        }
+    }
+}
+
+/// Rows that are computed at a time: their columns stay in the nearest cache.
+const CHUNK: usize = 1_024;
+
+/// All rows by `quick`; `None` if one of them is not in bounds.
+fn quickly<const N: usize>(
+    quick: Columns<N>,
+    given: &[Given<'_>; N],
+    rows: usize,
+) -> Option<Vec<f64>> {
+    let constants: [[f64; CHUNK]; N] = std::array::from_fn(|place| match &given[place] {
+        Given::Constant(value) => [*value; CHUNK],
+        Given::Column(_) => [0.0; CHUNK],
+    });
+    let mut numbers = Vec::with_capacity(rows);
+    let mut chunk = [0.0; CHUNK];
+    for start in (0..rows).step_by(CHUNK) {
+        let end = rows.min(start + CHUNK);
+        let columns = std::array::from_fn(|place| match &given[place] {
+            Given::Constant(_) => &constants[place][..end - start],
+            Given::Column(values) => &values[start..end],
+        });
+        let chunk = &mut chunk[..end - start];
+        if !quick(columns, chunk) {
+            return None;
+        }
+        numbers.extend_from_slice(chunk);
+    }
+    Some(numbers)
+}
+
+/// An argument; `None` if it is NULL in every row and must not be.
 fn values<'a>(
     argument: Option<&'a ColumnarValue>,
     default: Option<f64>,
-    rows: usize,
     nulls: &mut Option<NullBuffer>,
-) -> Result<Option<Cow<'a, [f64]>>> {
+) -> Result<Option<Given<'a>>> {
     let array = match argument {
-        None => return Ok(default.map(|value| vec![value; rows].into())),
-        Some(ColumnarValue::Scalar(ScalarValue::Float64(value))) => {
-            return Ok(value.or(default).map(|value| vec![value; rows].into()));
-        }
-        Some(ColumnarValue::Scalar(other)) => {
-            let number = other.cast_to(&DataType::Float64)?;
-            let number = if let ScalarValue::Float64(number) = number { number } else { None };
-            return Ok(number.or(default).map(|value| vec![value; rows].into()));
+        None => return Ok(default.map(Given::Constant)),
+        Some(ColumnarValue::Scalar(value)) => {
+            let ScalarValue::Float64(number) = value.cast_to(&DataType::Float64)? else {
+                return Ok(None);
+            };
+            return Ok(number.or(default).map(Given::Constant));
         }
         Some(ColumnarValue::Array(array)) => array.as_primitive::<Float64Type>(),
     };
     if array.null_count() == 0 {
-        return Ok(Some(array.values().as_ref().into()));
+        return Ok(Some(Given::Column(array.values().as_ref().into())));
     }
     let Some(default) = default else {
         *nulls = NullBuffer::union(nulls.as_ref(), array.nulls());
         // What lies under a NULL may be anything; it is not looked at.
-        return Ok(Some(array.values().as_ref().into()));
+        return Ok(Some(Given::Column(array.values().as_ref().into())));
     };
-    Ok(Some(array.iter().map(|value| value.unwrap_or(default)).collect::<Vec<_>>().into()))
+    let filled = array.iter().map(|value| value.unwrap_or(default)).collect::<Vec<_>>();
+    Ok(Some(Given::Column(filled.into())))
 }

@@ -225,7 +225,7 @@ impl Column {
     pub(crate) fn of(page: &Page, name: &str, array: &ArrayRef, kind: Kind) -> Result<Self> {
         let values = match (kind, array.data_type()) {
             (Kind::Date, DataType::Utf8) => Values::Dates(dates(page, name, array)?),
-            (Kind::Time, from) => {
+            (Kind::Time | Kind::Moment, from) => {
                 let day_us = if from == &DataType::Date32 { DAY_US } else { 1 };
                 Values::Instants(instants(array)?, day_us)
             }

@@ -7,9 +7,9 @@ use arrow::datatypes::{
     DataType, Decimal128Type, Field, FieldRef, Float64Type, TimeUnit, TimestampMicrosecondType,
 };
 use datafusion_common::Result;
-use datafusion_expr::AggregateUDF;
+use datafusion_expr::{AggregateUDF, GroupsAccumulator};
 
-use crate::function::aggregate::{Recipe, Way, aggregate};
+use crate::function::aggregate::{Head, Recipe, Way, aggregate};
 use crate::function::coercion::Kind;
 use crate::function::page::Page;
 use crate::function::row::Row;
@@ -38,10 +38,9 @@ pub(crate) const PAGE: Page = Page {
     ],
 };
 
-const KINDS: &[Kind] = &[Kind::Number, Kind::Time, Kind::Time, Kind::Number, Kind::Number];
-const DAY_US: f64 = 86_400_000_000.0;
-const HALF_LIFE_DAYS: f64 = 30.0;
-const CAP: f64 = 100.0;
+const KINDS: &[Kind] = &[Kind::Number, Kind::Moment, Kind::Moment, Kind::Number, Kind::Number];
+pub(super) const HALF_LIFE_DAYS: f64 = 30.0;
+pub(super) const CAP: f64 = 100.0;
 
 /// The function, to be registered.
 pub(crate) fn udaf() -> Result<AggregateUDF> {
@@ -49,15 +48,15 @@ pub(crate) fn udaf() -> Result<AggregateUDF> {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Engagement;
+pub(super) struct Engagement;
 
 /// Points so far, and what must be the same in a group.
 #[derive(Debug, Default)]
-struct State {
-    points: Sum,
-    as_of: Option<i64>,
-    half_life: Option<f64>,
-    cap: Option<f64>,
+pub(super) struct State {
+    pub points: Sum,
+    pub as_of: Option<i64>,
+    pub half_life: Option<f64>,
+    pub cap: Option<f64>,
 }
 
 /// Sees the value that the argument `name` has in one more row; NULL says nothing.
@@ -144,7 +143,7 @@ impl Recipe for Engagement {
         if event > end {
             return Ok(());
         }
-        let age_days = start.saturating_sub(event) as f64 / DAY_US;
+        let age_days = start.saturating_sub(event) as f64 / score::DAY_US;
         let points = score::decayed(points, age_days, half_life);
         match way {
             Way::In => state.points.add("points", points),
@@ -154,6 +153,10 @@ impl Recipe for Engagement {
 
     fn can_go_out(&self) -> bool {
         true
+    }
+
+    fn groups(&self, head: Head) -> Box<dyn GroupsAccumulator> {
+        Box::new(super::engagement_groups::Groups::new(head))
     }
 
     fn finish(&self, state: &mut State) -> std::result::Result<Option<f64>, Fault> {

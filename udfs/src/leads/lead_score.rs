@@ -3,7 +3,7 @@
 use datafusion_common::Result;
 use datafusion_expr::ScalarUDF;
 
-use crate::function::numbers::numbers;
+use crate::function::numbers::number_columns;
 use crate::function::page::Page;
 use crate::math::score;
 
@@ -27,11 +27,9 @@ pub(crate) const PAGE: Page = Page {
 
 /// The function, to be registered.
 pub(crate) fn udf() -> Result<ScalarUDF> {
-    numbers(
-        &PAGE,
-        [None, None, Some(0.0), Some(30.0), Some(0.5)],
-        |[fit, engagement, age, half_life, weight]| {
-            score::lead_score(fit, engagement, age, half_life, weight).map(Some)
-        },
-    )
+    let defaults = [None, None, Some(0.0), Some(30.0), Some(0.5)];
+    let evaluate = |[fit, engagement, age, half_life, weight]: [f64; 5]| {
+        score::lead_score(fit, engagement, age, half_life, weight).map(Some)
+    };
+    number_columns(&PAGE, defaults, evaluate, Some(score::lead_scores))
 }

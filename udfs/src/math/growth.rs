@@ -60,7 +60,7 @@ pub fn seasonal_index(series: &[f64], season: usize, first: usize) -> Option<Vec
 /// Centred averages over a season, each with its place; an even season takes half of both ends.
 fn moving_average(series: &[f64], season: usize) -> impl Iterator<Item = (usize, f64)> {
     let half = season / 2;
-    let is_even = season % 2 == 0;
+    let is_even = season.is_multiple_of(2);
     (half..series.len() - half).map(move |at| {
         let window = &series[at - half..=at + half];
         let ends = if is_even { (window[0] + window[season]) / 2.0 } else { 0.0 };

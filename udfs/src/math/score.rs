@@ -1,5 +1,7 @@
 //! Lead scores: fit and engagement, decay, grades.
 
+use super::power::exp2;
+use super::wide::wide;
 use super::{Answer, Fault, positive, ratio, within};
 
 /// `w·fit + (1-w)·engagement·0.5^(age/half_life)`, from 0 to 100.
@@ -23,8 +25,40 @@ pub fn lead_score(
 }
 
 /// `value` after `age_days`, halved every `half_life_days`.
+#[inline(always)]
 pub fn decayed(value: f64, age_days: f64, half_life_days: f64) -> f64 {
-    value * (-age_days.max(0.0) / half_life_days).exp2()
+    let age = if age_days > 0.0 { age_days } else { 0.0 };
+    value * exp2(-(age / half_life_days))
+}
+
+wide! {
+    /// [`lead_score`] of columns of one length, into `scores`; false if a row is not in bounds, and
+    /// the scores are not to be used.
+    lead_scores(columns: [&[f64]; 5], scores: &mut [f64]) -> bool = lead_scores_in
+}
+
+/// Above this a row is looked at by itself.
+const LARGE: f64 = 1e300;
+
+#[inline(always)]
+fn lead_scores_in(columns: [&[f64]; 5], scores: &mut [f64]) -> bool {
+    let count = scores.len();
+    let [fit, engagement, age, half_life, weight] = columns.map(|column| &column[..count]);
+    let within = |value: f64, most: f64| (value >= 0.0) & (value <= most);
+    let mut is_wrong = false;
+    for row in 0..count {
+        let (fit, engagement, age) = (fit[row], engagement[row], age[row]);
+        let (half_life, weight) = (half_life[row], weight[row]);
+        let is_right = within(fit, 100.0)
+            & within(engagement, 100.0)
+            & within(weight, 1.0)
+            & (half_life > 0.0)
+            & (half_life <= LARGE)
+            & (age.abs() <= LARGE);
+        is_wrong |= !is_right;
+        scores[row] = weight * fit + (1.0 - weight) * decayed(engagement, age, half_life);
+    }
+    !is_wrong
 }
 
 /// `value` after `age_days`, less by `step_ratio` of it for every whole `every_days`; never below 0
@@ -62,6 +96,29 @@ pub fn icp_fit(matched: &[Option<f64>], weights: &[f64]) -> Answer {
     }
     Ok(ratio(hit, known).map(|fit| (fit * 100.0).clamp(0.0, 100.0)))
 }
+
+wide! {
+    /// Makes of `faded`, which holds the microseconds from each event to the moment of the score, what
+    /// is left of its points; an event after that moment leaves nothing.
+    ///
+    /// False if points are not finite or beyond a million: what is left is not to be used.
+    fade(faded: &mut [f64], points: &[f64], half_life_days: f64) -> bool = fade_in
+}
+
+#[inline(always)]
+fn fade_in(faded: &mut [f64], points: &[f64], half_life_days: f64) -> bool {
+    let mut is_small = true;
+    for (faded, points) in faded.iter_mut().zip(points) {
+        let age_days = *faded / DAY_US;
+        let left = decayed(*points, age_days, half_life_days);
+        *faded = if age_days >= 0.0 { left } else { 0.0 };
+        is_small &= points.abs() <= 1e6;
+    }
+    is_small
+}
+
+/// Microseconds of a day.
+pub const DAY_US: f64 = 86_400_000_000.0;
 
 /// Letter by fit, digit by engagement: at or above `hi` A and 1, at or above `lo` B and 2, else C and 3.
 ///

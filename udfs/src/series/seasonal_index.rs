@@ -41,7 +41,7 @@ pub(crate) const PAGE: Page = Page {
     ],
 };
 
-const KINDS: &[Kind] = &[Kind::Time, Kind::Number, Kind::Integer];
+const KINDS: &[Kind] = &[Kind::Moment, Kind::Number, Kind::Integer];
 const DAY_US: i64 = 86_400_000_000;
 
 /// The function, to be registered.

@@ -1,0 +1,94 @@
+//! Models of yes or no: what makes a lead convert, learnt from leads whose end is known.
+//!
+//! A model is made of binned features: every value falls into a bin, and every bin is worth points.
+//! The points of a row and the base add up to its logit, so that a score can be explained exactly.
+//! Training sees rows in an order of their own content: neither the order in which they come nor
+//! how they are batched changes a bit of the model.
+
+pub mod bayes;
+pub mod bins;
+pub mod fit;
+pub mod quality;
+pub mod scorecard;
+pub mod table;
+
+pub use fit::{Method, train};
+
+use serde::{Deserialize, Serialize};
+
+/// Version of the format that models are written in.
+pub const FORMAT: u32 = 1;
+
+/// What came of training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// The features tell more than the base rate.
+    Ok,
+    /// They do not: every probability is the base rate.
+    NoSignal,
+    /// All labels are the same: nothing can be told, and every probability is unknown.
+    OneClass,
+}
+
+/// A trained model, as it is written and read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Model {
+    /// Version of this format.
+    pub format: u32,
+    /// How it was learnt.
+    pub method: Method,
+    /// What the user calls this version.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub version: Option<String>,
+    /// What came of training.
+    pub status: Status,
+    /// Labelled rows (count).
+    pub rows: usize,
+    /// Rows whose label is true (count).
+    pub positives: usize,
+    /// Rows without a label, which taught nothing (count).
+    pub unlabelled: usize,
+    /// Share of true labels (ratio).
+    pub base_rate: f64,
+    /// Log-loss by cross-validation (nats a row).
+    pub log_loss: Option<f64>,
+    /// Log-loss of the base rate (nats a row).
+    pub base_log_loss: Option<f64>,
+    /// Ridge penalty that was chosen.
+    pub lambda: Option<f64>,
+    /// What should make its user think twice.
+    pub warnings: Vec<String>,
+    /// Logit of a row whose points are all zero.
+    pub intercept: f64,
+    /// The features, in the order of their names in training.
+    pub features: Vec<Feature>,
+}
+
+/// A feature: how its values fall into bins, and what each bin is worth.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Feature {
+    /// Its name.
+    pub name: String,
+    /// Its bins.
+    pub bins: bins::Bins,
+    /// Points of each bin, added to the logit.
+    pub points: Vec<f64>,
+}
+
+/// `1 / (1 + e^-z)`.
+pub fn sigmoid(z: f64) -> f64 {
+    1.0 / (1.0 + (-z).exp())
+}
+
+/// Log-odds of a share; shares of 0 and 1 are taken as a millionth and all but a millionth.
+pub fn logit(share: f64) -> f64 {
+    let share = share.clamp(1e-6, 1.0 - 1e-6);
+    (share / (1.0 - share)).ln()
+}
+
+/// Loss of saying `p` of what turned out `is_true` (nats); `p` is kept off 0 and 1 by 1e-15.
+pub fn loss(is_true: bool, p: f64) -> f64 {
+    let p = p.clamp(1e-15, 1.0 - 1e-15);
+    -(if is_true { p } else { 1.0 - p }).ln()
+}

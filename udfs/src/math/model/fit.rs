@@ -1,0 +1,224 @@
+//! Training: bins, the penalty chosen by cross-validation, the gate against the base rate, warnings.
+
+use serde::{Deserialize, Serialize};
+
+use super::bins::Bins;
+use super::quality::auc;
+use super::scorecard::{Design, Weights, fit};
+use super::table::{Ranked, Sorted, Table, fold};
+use super::{FORMAT, Feature, Model, Status, logit, loss, sigmoid};
+use crate::math::Fault;
+
+/// How a model is learnt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// Logistic regression on bins.
+    Scorecard,
+}
+
+impl Method {
+    /// The method called `name`.
+    ///
+    /// # Errors
+    /// Another name.
+    pub fn parse(name: &str) -> Result<Self, Fault> {
+        match name {
+            "scorecard" => Ok(Self::Scorecard),
+            other => Err(Fault(format!("method must be scorecard, got \"{other}\""))),
+        }
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        "scorecard"
+    }
+}
+
+/// Bins of a number.
+const BINS: usize = 24;
+/// Inner folds.
+const FOLDS: usize = 4;
+/// Penalties to choose from, the largest first: it leaves nothing but the base rate.
+const LAMBDAS: [f64; 8] = [1e7, 4_096.0, 1_024.0, 256.0, 64.0, 16.0, 4.0, 1.0];
+/// Area under the curve at which one feature alone is too good to be true.
+const LEAK_AUC: f64 = 0.9;
+
+/// Learns from the labelled rows of `table`.
+pub fn train(table: &Table, method: Method, version: Option<String>) -> Model {
+    let sorted = table.sorted();
+    let (rows, positives) =
+        (sorted.labels.len(), sorted.labels.iter().filter(|label| **label).count());
+    let base_rate = if rows > 0 { positives as f64 / rows as f64 } else { 0.0 };
+    let mut model = Model {
+        format: FORMAT,
+        method,
+        version,
+        status: Status::OneClass,
+        rows,
+        positives,
+        unlabelled: sorted.unlabelled,
+        base_rate,
+        log_loss: None,
+        base_log_loss: None,
+        lambda: None,
+        warnings: vec![],
+        intercept: logit(base_rate),
+        features: vec![],
+    };
+    if positives == 0 || positives == rows {
+        return model;
+    }
+    let bins: Vec<Bins> = sorted.columns.iter().map(|column| Bins::of(column, BINS)).collect();
+    let design = design(&sorted, &bins);
+    model.warnings = warnings(&sorted, &design, base_rate);
+    let trial = cross_validated(&design, &sorted.labels, base_rate);
+    model.log_loss = Some(trial.log_loss);
+    model.base_log_loss = Some(trial.base_log_loss);
+    model.lambda = Some(trial.lambda);
+    let is_better = trial.log_loss < trial.base_log_loss;
+    model.status = if is_better { Status::Ok } else { Status::NoSignal };
+    let all: Vec<usize> = (0..rows).collect();
+    let start = flat(&design, base_rate);
+    let weights = if is_better {
+        stretched(
+            fit(&design, &sorted.labels, &all, trial.lambda, &start),
+            trial.slope,
+            trial.shift,
+        )
+    } else {
+        start
+    };
+    model.intercept = weights.intercept;
+    for (at, (name, bins)) in sorted.names.iter().zip(bins).enumerate() {
+        let points = weights.points[design.offsets[at]..design.offsets[at + 1]].to_vec();
+        model.features.push(Feature { name: name.clone(), bins, points });
+    }
+    model
+}
+
+fn design(sorted: &Sorted, bins: &[Bins]) -> Design {
+    let codes = bins.iter().zip(&sorted.columns).map(|(bins, column)| bins.codes(column));
+    let sizes: Vec<usize> = bins.iter().map(Bins::len).collect();
+    let is_number = |column: &Ranked| matches!(column, Ranked::Numbers(_));
+    let is_ordered: Vec<bool> = sorted.columns.iter().map(is_number).collect();
+    Design::new(codes.collect(), &sizes, &is_ordered)
+}
+
+fn flat(design: &Design, base_rate: f64) -> Weights {
+    let width = design.offsets[design.offsets.len() - 1];
+    Weights { points: vec![0.0; width], intercept: logit(base_rate) }
+}
+
+fn stretched(mut weights: Weights, slope: f64, shift: f64) -> Weights {
+    weights.points.iter_mut().for_each(|points| *points *= slope);
+    weights.intercept = weights.intercept * slope + shift;
+    weights
+}
+
+/// What cross-validation chose, and what it is worth.
+struct Trial {
+    lambda: f64,
+    log_loss: f64,
+    base_log_loss: f64,
+    /// Logits are to be multiplied by this, and shifted by that, to be calibrated.
+    slope: f64,
+    shift: f64,
+}
+
+fn cross_validated(design: &Design, labels: &[bool], base_rate: f64) -> Trial {
+    let count = labels.len();
+    let parts = |fold_at: usize| -> (Vec<usize>, Vec<usize>) {
+        (0..count).partition(|row| fold(*row, FOLDS) != fold_at)
+    };
+    let parts: Vec<_> = (0..FOLDS).map(parts).collect();
+    let share = |rows: &[usize]| {
+        rows.iter().filter(|row| labels[**row]).count() as f64 / f64::max(rows.len() as f64, 1.0)
+    };
+    let mut base = 0.0;
+    for (train, test) in &parts {
+        let rate = share(train);
+        base += test.iter().map(|row| loss(labels[*row], rate)).sum::<f64>();
+    }
+    let mut starts: Vec<Weights> = vec![flat(design, base_rate); FOLDS];
+    let mut best: Option<(f64, f64, Vec<f64>)> = None;
+    for lambda in LAMBDAS {
+        let mut logits = vec![0.0; count];
+        for ((train, test), start) in parts.iter().zip(&mut starts) {
+            *start = fit(design, labels, train, lambda, start);
+            test.iter().for_each(|row| logits[*row] = start.logit(design, *row));
+        }
+        let total: f64 = (0..count).map(|row| loss(labels[row], sigmoid(logits[row]))).sum();
+        if best.as_ref().is_none_or(|(least, ..)| total < *least) {
+            best = Some((total, lambda, logits));
+        } else if best.as_ref().is_some_and(|(least, ..)| total > least * 1.02) {
+            break;
+        }
+    }
+    let (total, lambda, logits) = best.unwrap_or((base, LAMBDAS[0], vec![0.0; count]));
+    let (slope, shift) = platt(&logits, labels);
+    let rows = count as f64;
+    Trial { lambda, log_loss: total / rows, base_log_loss: base / rows, slope, shift }
+}
+
+/// Slope and shift that calibrate `logits` best.
+///
+/// Source: J. Platt, 1999; without his smoothed targets, for rows are many.
+fn platt(logits: &[f64], labels: &[bool]) -> (f64, f64) {
+    let (mut slope, mut shift) = (1.0, 0.0);
+    for _ in 0..20 {
+        let (mut ga, mut gb, mut haa, mut hab, mut hbb) = (0.0, 0.0, 1e-9, 0.0, 1e-9);
+        for (z, label) in logits.iter().zip(labels) {
+            let p = sigmoid(slope * z + shift);
+            let (error, spread) = (f64::from(u8::from(*label)) - p, p * (1.0 - p));
+            ga += error * z;
+            gb += error;
+            haa += spread * z * z;
+            hab += spread * z;
+            hbb += spread;
+        }
+        let determinant = haa * hbb - hab * hab;
+        if determinant <= 1e-12 {
+            return (1.0, 0.0);
+        }
+        let (da, db) = ((hbb * ga - hab * gb) / determinant, (haa * gb - hab * ga) / determinant);
+        slope += da;
+        shift += db;
+        if da.abs() + db.abs() < 1e-9 {
+            break;
+        }
+    }
+    if slope.is_finite() && shift.is_finite() && slope > 0.0 { (slope, shift) } else { (1.0, 0.0) }
+}
+
+fn warnings(sorted: &Sorted, design: &Design, base_rate: f64) -> Vec<String> {
+    let mut found = vec![];
+    for (name, codes) in sorted.names.iter().zip(&design.codes) {
+        let area = auc(&single(codes, &sorted.labels, base_rate)).unwrap_or(0.5);
+        if area > LEAK_AUC {
+            found.push(format!(
+                "{name} alone tells the ends apart (area under the curve {area:.3}): \
+                 was it written after the end was known?"
+            ));
+        }
+    }
+    for at in &sorted.never_open {
+        let name = &sorted.names[*at];
+        found.push(format!("{name} is missing in every row without a label: it will not help"));
+    }
+    found
+}
+
+/// Rate of each row's bin, with ten rows of the base rate mixed in, and its label; in order.
+fn single(codes: &[u16], labels: &[bool], base_rate: f64) -> Vec<(f64, bool)> {
+    let bins = codes.iter().max().map_or(0, |most| *most as usize + 1);
+    let mut counts = vec![(10.0 * base_rate, 10.0); bins];
+    for (code, label) in codes.iter().zip(labels) {
+        let bin = &mut counts[*code as usize];
+        *bin = (bin.0 + f64::from(u8::from(*label)), bin.1 + 1.0);
+    }
+    let rate = |code: &u16| counts[*code as usize].0 / counts[*code as usize].1;
+    let mut pairs: Vec<(f64, bool)> = codes.iter().map(rate).zip(labels.iter().copied()).collect();
+    pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    pairs
+}
