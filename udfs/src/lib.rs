@@ -34,6 +34,7 @@ mod capacity;
 mod company;
 mod function;
 mod leads;
+mod models;
 mod pipeline;
 mod quality;
 mod quotas;
@@ -55,6 +56,7 @@ pub use function::{Function, Made};
 static FUNCTIONS: LazyLock<Vec<Function>> = LazyLock::new(|| {
     [
         leads::FUNCTIONS,
+        models::FUNCTIONS,
         quotas::FUNCTIONS,
         capacity::FUNCTIONS,
         pipeline::FUNCTIONS,

@@ -1,6 +1,6 @@
 //! Arguments to the types that functions compute with, once, in the signature.
 
-use arrow::datatypes::{DataType, Field, TimeUnit};
+use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 use datafusion_common::{Result, plan_err};
 
 /// What an argument holds.
@@ -28,6 +28,8 @@ pub(crate) enum Kind {
     Dates,
     /// A list of structs of two numbers: where a tier begins, and its rate.
     Tiers,
+    /// A struct of numbers, texts and booleans; what is neither a number nor text becomes text.
+    Features,
     /// An exact amount: whole numbers and decimals as they are, floats as floats.
     Money,
 }
@@ -53,6 +55,8 @@ pub(crate) fn target(function: &str, name: &str, kind: Kind, from: &DataType) ->
         (Kind::Time, DataType::Null) => DataType::Date32,
         (Kind::Boolean, DataType::Boolean | DataType::Null) => DataType::Boolean,
         (Kind::Text, from) if from.is_string() || from.is_null() => DataType::Utf8,
+        (Kind::Features, DataType::Struct(fields)) => features(function, name, fields)?,
+        (Kind::Features, DataType::Null) => DataType::Struct(Fields::empty()),
         (Kind::Money, from) if from.is_floating() => DataType::Float64,
         (Kind::Money, DataType::Decimal128(..)) => from.clone(),
         (Kind::Money, from) if from.is_numeric() || from.is_null() => DataType::Decimal128(38, 0),
@@ -67,6 +71,29 @@ pub(crate) fn target(function: &str, name: &str, kind: Kind, from: &DataType) ->
 
 fn refused(function: &str, name: &str, kind: Kind, from: &DataType) -> Result<DataType> {
     plan_err!("{function}: {name} must be {}, got {from}", wanted(kind))
+}
+
+/// The struct that features are cast to: numbers as floats, words as text.
+fn features(function: &str, name: &str, fields: &Fields) -> Result<DataType> {
+    let cast = fields.iter().map(|field| {
+        let inner = match field.data_type() {
+            DataType::Dictionary(_, value) => value,
+            other => other,
+        };
+        let wanted = match inner {
+            kind if kind.is_numeric() => DataType::Float64,
+            kind if kind.is_string() => DataType::Utf8,
+            DataType::Boolean | DataType::Null => DataType::Utf8,
+            other => {
+                let feature = field.name();
+                return plan_err!(
+                    "{function}: {name} must hold numbers, texts and booleans, got {other} in {feature}"
+                );
+            }
+        };
+        Ok(Field::new(field.name(), wanted, true))
+    });
+    Ok(DataType::Struct(cast.collect::<Result<Fields>>()?))
 }
 
 /// The type of the items of a list; of NULL, that of NULL.
@@ -126,6 +153,7 @@ fn wanted(kind: Kind) -> &'static str {
         Kind::Texts => "a list of texts",
         Kind::Dates => "a list of dates",
         Kind::Tiers => "a list of structs of two numbers, from and rate",
+        Kind::Features => "a struct of numbers, texts and booleans",
         Kind::Money => "an amount",
     }
 }

@@ -41,6 +41,8 @@ const BINS: usize = 24;
 const FOLDS: usize = 4;
 /// Penalties to choose from, the largest first: it leaves nothing but the base rate.
 const LAMBDAS: [f64; 8] = [1e7, 4_096.0, 1_024.0, 256.0, 64.0, 16.0, 4.0, 1.0];
+/// Standard errors by which a model must beat the base rate: less is luck as often as not.
+const GAIN_MIN: f64 = 2.0;
 /// Area under the curve at which one feature alone is too good to be true.
 const LEAK_AUC: f64 = 0.9;
 
@@ -76,7 +78,7 @@ pub fn train(table: &Table, method: Method, version: Option<String>) -> Model {
     model.log_loss = Some(trial.log_loss);
     model.base_log_loss = Some(trial.base_log_loss);
     model.lambda = Some(trial.lambda);
-    let is_better = trial.log_loss < trial.base_log_loss;
+    let is_better = trial.gain > GAIN_MIN * trial.gain_error;
     model.status = if is_better { Status::Ok } else { Status::NoSignal };
     let all: Vec<usize> = (0..rows).collect();
     let start = flat(&design, base_rate);
@@ -121,6 +123,9 @@ struct Trial {
     lambda: f64,
     log_loss: f64,
     base_log_loss: f64,
+    /// Mean gain over the base rate (nats a row), and its standard error.
+    gain: f64,
+    gain_error: f64,
     /// Logits are to be multiplied by this, and shifted by that, to be calibrated.
     slope: f64,
     shift: f64,
@@ -135,10 +140,10 @@ fn cross_validated(design: &Design, labels: &[bool], base_rate: f64) -> Trial {
     let share = |rows: &[usize]| {
         rows.iter().filter(|row| labels[**row]).count() as f64 / f64::max(rows.len() as f64, 1.0)
     };
-    let mut base = 0.0;
+    let mut base = vec![0.0; count];
     for (train, test) in &parts {
         let rate = share(train);
-        base += test.iter().map(|row| loss(labels[*row], rate)).sum::<f64>();
+        test.iter().for_each(|row| base[*row] = loss(labels[*row], rate));
     }
     let mut starts: Vec<Weights> = vec![flat(design, base_rate); FOLDS];
     let mut best: Option<(f64, f64, Vec<f64>)> = None;
@@ -155,10 +160,17 @@ fn cross_validated(design: &Design, labels: &[bool], base_rate: f64) -> Trial {
             break;
         }
     }
-    let (total, lambda, logits) = best.unwrap_or((base, LAMBDAS[0], vec![0.0; count]));
+    let (_, lambda, logits) = best.unwrap_or((0.0, LAMBDAS[0], vec![logit(base_rate); count]));
     let (slope, shift) = platt(&logits, labels);
+    let gains: Vec<f64> =
+        (0..count).map(|row| base[row] - loss(labels[row], sigmoid(logits[row]))).collect();
     let rows = count as f64;
-    Trial { lambda, log_loss: total / rows, base_log_loss: base / rows, slope, shift }
+    let base_log_loss = base.iter().sum::<f64>() / rows;
+    let gain = gains.iter().sum::<f64>() / rows;
+    let spread: f64 = gains.iter().map(|each| (each - gain).powi(2)).sum();
+    let gain_error = (spread / rows / f64::max(rows - 1.0, 1.0)).sqrt();
+    let log_loss = base_log_loss - gain;
+    Trial { lambda, log_loss, base_log_loss, gain, gain_error, slope, shift }
 }
 
 /// Slope and shift that calibrate `logits` best.

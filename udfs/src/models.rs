@@ -1,0 +1,26 @@
+//! Models of which leads convert, and how good probabilities are.
+
+mod auc;
+mod brier;
+mod ece;
+mod features;
+mod lead_model;
+mod lead_probability;
+mod lead_reasons;
+mod log_loss;
+mod pairs;
+mod scored;
+mod scorer;
+
+use crate::function::{Function, aggregate, scalar};
+
+/// In the order in which they are listed.
+pub(crate) const FUNCTIONS: &[Function] = &[
+    aggregate(&lead_model::PAGE, lead_model::udaf),
+    scalar(&lead_probability::PAGE, lead_probability::udf),
+    scalar(&lead_reasons::PAGE, lead_reasons::udf),
+    aggregate(&auc::PAGE, auc::udaf),
+    aggregate(&brier::PAGE, brier::udaf),
+    aggregate(&log_loss::PAGE, log_loss::udaf),
+    aggregate(&ece::PAGE, ece::udaf),
+];

@@ -1,0 +1,167 @@
+//! A model ready to score columns: bins found without a search through text where it can be helped.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, Float64Array, StringArray, StructArray};
+
+use super::features::{Given, columns};
+use crate::math::Fault;
+use crate::math::model::bins::Bins;
+use crate::math::model::{FORMAT, Feature, Model, Status};
+
+/// A model that was read.
+pub(super) struct Scorer {
+    pub model: Model,
+    words: Vec<Option<Words>>,
+}
+
+/// Words of a feature by length and first bytes.
+struct Words {
+    heads: Vec<u64>,
+    lengths: Vec<usize>,
+    levels: Vec<String>,
+}
+
+/// The first eight bytes of a word, zeros behind its end.
+#[inline]
+fn head(word: &[u8]) -> u64 {
+    let mut bytes = [0; 8];
+    let length = word.len().min(8);
+    bytes[..length].copy_from_slice(&word[..length]);
+    u64::from_le_bytes(bytes)
+}
+
+impl Words {
+    fn new(levels: &[String]) -> Self {
+        Self {
+            heads: levels.iter().map(|level| head(level.as_bytes())).collect(),
+            lengths: levels.iter().map(String::len).collect(),
+            levels: levels.to_vec(),
+        }
+    }
+
+    #[inline]
+    fn bin(&self, word: &str) -> usize {
+        let (start, length) = (head(word.as_bytes()), word.len());
+        for (at, known) in self.heads.iter().enumerate() {
+            if *known == start
+                && self.lengths[at] == length
+                && (length <= 8 || self.levels[at] == word)
+            {
+                return at + 2;
+            }
+        }
+        0
+    }
+}
+
+impl Scorer {
+    /// Reads a model.
+    ///
+    /// # Errors
+    /// A text that is no model, or one of a format that is not known here.
+    pub(super) fn read(text: &str) -> Result<Self, Fault> {
+        let model: Model = serde_json::from_str(text)
+            .map_err(|error| Fault(format!("model is not what lead_model gives: {error}")))?;
+        if model.format != FORMAT {
+            let format = model.format;
+            return Err(Fault(format!("model has format {format}, known is {FORMAT}")));
+        }
+        if let Some(bad) = model.features.iter().find(|f| f.points.len() != f.bins.len()) {
+            let message = format!("model is damaged: {} has not a point for each bin", bad.name);
+            return Err(Fault(message));
+        }
+        let words = model.features.iter().map(|feature| match &feature.bins {
+            Bins::Text { levels } => Some(Words::new(levels)),
+            Bins::Number { .. } => None,
+        });
+        Ok(Self { words: words.collect(), model })
+    }
+
+    /// Whether the model knows nothing at all.
+    pub(super) fn is_mute(&self) -> bool {
+        self.model.status == Status::OneClass
+    }
+
+    /// Bins of all rows of `features`, one column a feature of the model.
+    ///
+    /// # Errors
+    /// Numbers where the model has words, or words where it has numbers.
+    pub(super) fn codes(&self, features: &StructArray) -> Result<Vec<Vec<u16>>, Fault> {
+        let given = columns(features);
+        let mut all = Vec::with_capacity(self.model.features.len());
+        for (feature, words) in self.model.features.iter().zip(&self.words) {
+            let column = given.iter().find(|(name, _)| *name == feature.name);
+            let mut codes = match (column, words) {
+                (Some((_, Given::Numbers(numbers))), None) => of_numbers(feature, numbers),
+                (Some((_, Given::Words(texts))), Some(words)) => of_words(texts, words),
+                (Some((name, given)), _) => {
+                    let wanted = if words.is_some() { "text" } else { "a number" };
+                    let found = if matches!(given, Given::Words(_)) { "text" } else { "a number" };
+                    return Err(Fault(format!("{name} must be {wanted}, got {found}")));
+                }
+                // A feature that is not given is missing.
+                (None, words) => vec![u16::from(words.is_some()); features.len()],
+            };
+            if let Some(nulls) = features.nulls() {
+                let missing = u16::from(words.is_some());
+                let rows = codes.iter_mut().zip(nulls.iter());
+                rows.filter(|(_, is_known)| !is_known).for_each(|(code, _)| *code = missing);
+            }
+            all.push(codes);
+        }
+        Ok(all)
+    }
+
+    /// Logits of rows that have these bins.
+    pub(super) fn logits(&self, codes: &[Vec<u16>], rows: usize) -> Vec<f64> {
+        let mut logits = vec![self.model.intercept; rows];
+        for (feature, codes) in self.model.features.iter().zip(codes) {
+            let points = &feature.points;
+            logits.iter_mut().zip(codes).for_each(|(logit, code)| *logit += points[*code as usize]);
+        }
+        logits
+    }
+}
+
+fn of_numbers(feature: &Feature, numbers: &Float64Array) -> Vec<u16> {
+    let Bins::Number { edges } = &feature.bins else { return vec![0; numbers.len()] };
+    let bin = |value: f64| {
+        let below: u16 = edges.iter().map(|edge| u16::from(*edge <= value)).sum();
+        if value.is_finite() { below + 1 } else { 0 }
+    };
+    match numbers.nulls() {
+        None => numbers.values().iter().map(|value| bin(*value)).collect(),
+        Some(nulls) => {
+            let rows = numbers.values().iter().zip(nulls.iter());
+            rows.map(|(value, is_known)| if is_known { bin(*value) } else { 0 }).collect()
+        }
+    }
+}
+
+fn of_words(texts: &StringArray, words: &Words) -> Vec<u16> {
+    let rows = 0..texts.len();
+    rows.map(|row| if texts.is_null(row) { 1 } else { words.bin(texts.value(row)) as u16 })
+        .collect()
+}
+
+/// The models of a column: read once where they do not change from row to row.
+#[derive(Default)]
+pub(super) struct Readers(Option<(String, Arc<Scorer>)>);
+
+impl Readers {
+    /// The model that `text` is.
+    ///
+    /// # Errors
+    /// A text that is no model.
+    pub(super) fn of(&mut self, text: &str) -> Result<Arc<Scorer>, Fault> {
+        match &self.0 {
+            Some((known, scorer)) if known == text => Ok(scorer.clone()),
+            _ => {
+                let scorer = Arc::new(Scorer::read(text)?);
+                self.0 = Some((text.to_owned(), scorer.clone()));
+                Ok(scorer)
+            }
+        }
+    }
+}
