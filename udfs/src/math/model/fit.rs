@@ -41,6 +41,8 @@ const BINS: usize = 24;
 const FOLDS: usize = 4;
 /// Penalties to choose from, the largest first: it leaves nothing but the base rate.
 const LAMBDAS: [f64; 8] = [1e7, 4_096.0, 1_024.0, 256.0, 64.0, 16.0, 4.0, 1.0];
+/// Fewest rows of each outcome that anything can be learnt from.
+const EACH_MIN: usize = 10;
 /// Standard errors by which a model must beat the base rate: less is luck as often as not.
 const GAIN_MIN: f64 = 2.0;
 /// Area under the curve at which one feature alone is too good to be true.
@@ -69,6 +71,12 @@ pub fn train(table: &Table, method: Method, version: Option<String>) -> Model {
         features: vec![],
     };
     if positives == 0 || positives == rows {
+        return model;
+    }
+    if positives.min(rows - positives) < EACH_MIN {
+        model.status = Status::NoSignal;
+        model.warnings =
+            vec![format!("fewer than {EACH_MIN} rows of one outcome: too few to learn from")];
         return model;
     }
     let bins: Vec<Bins> = sorted.columns.iter().map(|column| Bins::of(column, BINS)).collect();
