@@ -28,6 +28,8 @@ pub(crate) enum Kind {
     Dates,
     /// A list of structs of two numbers: where a tier begins, and its rate.
     Tiers,
+    /// A long text, the same in many rows: as views, so that it is not copied from row to row.
+    LongText,
     /// A struct of numbers, texts and booleans; what is neither a number nor text becomes text.
     Features,
     /// An exact amount: whole numbers and decimals as they are, floats as floats.
@@ -55,6 +57,7 @@ pub(crate) fn target(function: &str, name: &str, kind: Kind, from: &DataType) ->
         (Kind::Time, DataType::Null) => DataType::Date32,
         (Kind::Boolean, DataType::Boolean | DataType::Null) => DataType::Boolean,
         (Kind::Text, from) if from.is_string() || from.is_null() => DataType::Utf8,
+        (Kind::LongText, from) if from.is_string() || from.is_null() => DataType::Utf8View,
         (Kind::Features, DataType::Struct(fields)) => features(function, name, fields)?,
         (Kind::Features, DataType::Null) => DataType::Struct(Fields::empty()),
         (Kind::Money, from) if from.is_floating() => DataType::Float64,
@@ -148,7 +151,7 @@ fn wanted(kind: Kind) -> &'static str {
         Kind::Integer => "a whole number",
         Kind::Date | Kind::Time | Kind::Moment => "a date or a timestamp",
         Kind::Boolean => "true or false",
-        Kind::Text => "text",
+        Kind::Text | Kind::LongText => "text",
         Kind::Numbers => "a list of numbers",
         Kind::Texts => "a list of texts",
         Kind::Dates => "a list of dates",

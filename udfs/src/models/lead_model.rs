@@ -99,7 +99,8 @@ impl AggregateUDFImpl for LeadModel {
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Utf8)
+        // Views: a join with leads must not copy the model for each of them.
+        Ok(DataType::Utf8View)
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
@@ -188,7 +189,7 @@ impl Accumulator for Rows {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        Ok(ScalarValue::Utf8(self.model()?))
+        Ok(ScalarValue::Utf8View(self.model()?))
     }
 
     fn size(&self) -> usize {

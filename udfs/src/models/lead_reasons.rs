@@ -88,11 +88,11 @@ fn run(
         places.extend(
             codes.iter().zip(&starts).map(|(codes, start)| (start + codes[row] as usize) as u32),
         );
-        let weight = |place: &u32| -points[*place as usize].abs();
+        let weight = |place: &u32| points[*place as usize].abs();
         let top = top.filter(|top| top.is_valid(row)).map(|top| top.value(row));
         match top {
             None => {
-                places.sort_by(|a, b| weight(a).total_cmp(&weight(b)).then(a.cmp(b)));
+                places.sort_by(|a, b| weight(b).total_cmp(&weight(a)).then(a.cmp(b)));
                 picked.push(base);
             }
             Some(top @ 1..) => weightiest(&mut places, top as usize, weight),
@@ -104,14 +104,25 @@ fn run(
     list(&picked, lengths, &owners, &labels, &points)
 }
 
-/// Leaves the `top` places of the least `weight`, in order.
+/// Leaves the `top` places of the most `weight`, in order; of equal ones the first.
 fn weightiest(places: &mut Vec<u32>, top: usize, weight: impl Fn(&u32) -> f64) {
-    let order = |a: &u32, b: &u32| weight(a).total_cmp(&weight(b)).then(a.cmp(b));
-    if top < places.len() {
-        places.select_nth_unstable_by(top - 1, order);
-        places.truncate(top);
+    // Most rows ask for few of a few: those kept so far stay in order at the front.
+    let mut kept = 0;
+    for at in 0..places.len() {
+        let place = places[at];
+        let weight_here = weight(&place);
+        let mut to = kept;
+        while to > 0 && weight(&places[to - 1]) < weight_here {
+            to -= 1;
+        }
+        if to < top {
+            let end = kept.min(top - 1);
+            places.copy_within(to..end, to + 1);
+            places[to] = place;
+            kept = end + 1;
+        }
     }
-    places.sort_unstable_by(order);
+    places.truncate(kept);
 }
 
 fn list(

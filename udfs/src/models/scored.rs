@@ -2,7 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, StringArray, StructArray};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, StringViewArray, StructArray};
 use arrow::compute::concat;
 use arrow::datatypes::{DataType, Int64Type};
 use datafusion_common::{Result, ScalarValue, exec_datafusion_err};
@@ -75,7 +75,7 @@ impl ScalarUDFImpl for Scored {
     }
 
     fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
-        let kinds = [Kind::Text, Kind::Features, Kind::Integer];
+        let kinds = [Kind::LongText, Kind::Features, Kind::Integer];
         let names = self.shape.page.arguments.iter().map(|(name, _)| *name);
         let parameters: Vec<_> = names.zip(kinds).take(self.shape.most).collect();
         targets(self.shape.page.name, &parameters, 2, given)
@@ -114,7 +114,7 @@ impl Scored {
             return run(scorer.as_deref(), 0, rows);
         }
         let models = args[0].to_array(rows)?;
-        let models = models.as_string::<i32>();
+        let models = models.as_string_view();
         let mut parts = vec![];
         let mut start = 0;
         while start < rows {
@@ -133,8 +133,12 @@ impl Scored {
 }
 
 /// How many rows from `start` on have the same model.
-fn same(models: &StringArray, start: usize) -> usize {
+fn same(models: &StringViewArray, start: usize) -> usize {
     let at = |row: usize| models.is_valid(row).then(|| models.value(row));
-    let first = at(start);
-    (start..models.len()).take_while(|row| at(*row) == first).count()
+    let (first, views) = (at(start), models.views());
+    let is_same = |row: &usize| {
+        let is_one_place = views[*row] == views[start] && models.is_valid(*row) == first.is_some();
+        is_one_place || at(*row) == first
+    };
+    (start..models.len()).take_while(is_same).count()
 }

@@ -15,39 +15,44 @@ pub(super) struct Scorer {
     words: Vec<Option<Words>>,
 }
 
-/// Words of a feature by length and first bytes.
+/// Words of a feature by what tells them apart.
 struct Words {
-    heads: Vec<u64>,
-    lengths: Vec<usize>,
+    keys: Vec<(u64, u64, usize)>,
     levels: Vec<String>,
 }
 
-/// The first eight bytes of a word, zeros behind its end.
+/// First and last bytes of a word: they and its length say all of one of up to sixteen bytes.
 #[inline]
-fn head(word: &[u8]) -> u64 {
-    let mut bytes = [0; 8];
-    let length = word.len().min(8);
-    bytes[..length].copy_from_slice(&word[..length]);
-    u64::from_le_bytes(bytes)
+fn key(word: &[u8]) -> (u64, u64, usize) {
+    let eight = |at: usize| word[at..].first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    let four = |at: usize| {
+        word[at..].first_chunk().map_or(0, |bytes| u64::from(u32::from_le_bytes(*bytes)))
+    };
+    let length = word.len();
+    match length {
+        0 => (0, 0, 0),
+        1..4 => {
+            let [a, b, c] = [word[0], word[length / 2], word[length - 1]].map(u64::from);
+            (a | b << 8 | c << 16, 0, length)
+        }
+        4..8 => (four(0) | four(length - 4) << 32, 0, length),
+        _ => (eight(0), eight(length - 8), length),
+    }
 }
 
 impl Words {
     fn new(levels: &[String]) -> Self {
         Self {
-            heads: levels.iter().map(|level| head(level.as_bytes())).collect(),
-            lengths: levels.iter().map(String::len).collect(),
+            keys: levels.iter().map(|level| key(level.as_bytes())).collect(),
             levels: levels.to_vec(),
         }
     }
 
     #[inline]
     fn bin(&self, word: &str) -> usize {
-        let (start, length) = (head(word.as_bytes()), word.len());
-        for (at, known) in self.heads.iter().enumerate() {
-            if *known == start
-                && self.lengths[at] == length
-                && (length <= 8 || self.levels[at] == word)
-            {
+        let wanted = key(word.as_bytes());
+        for (at, known) in self.keys.iter().enumerate() {
+            if *known == wanted && (word.len() <= 16 || self.levels[at] == word) {
                 return at + 2;
             }
         }
@@ -162,6 +167,25 @@ impl Readers {
                 self.0 = Some((text.to_owned(), scorer.clone()));
                 Ok(scorer)
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_told_apart_whatever_their_length() {
+        let letters = "abcdefghijklmnopqrstuvwxyz";
+        let mut levels: Vec<String> = (0..=20).map(|length| letters[..length].to_owned()).collect();
+        levels.extend(["aXc", "abcdeXgh", "abcdefghijkXmnopq", "ß", "日本", "日木"].map(String::from));
+        let words = Words::new(&levels);
+        for (at, level) in levels.iter().enumerate() {
+            assert_eq!(words.bin(level), at + 2, "{level}");
+        }
+        for unknown in ["b", "abX", "abcdeXg", "abcdefghijkXmno", "abcdefghijkYmnopq", "日"] {
+            assert_eq!(words.bin(unknown), 0, "{unknown}");
         }
     }
 }
