@@ -6,28 +6,61 @@
 
 /// Most regressors of one model.
 const WIDTH: usize = 10;
+/// A level pulls back only where a unit root is refused at 5 %.
+///
+/// Source: W. A. Fuller, Introduction to Statistical Time Series, 1976.
+const UNIT_ROOT: f64 = -2.86;
 
-/// One model: the lags it looks back, and whether it has a mean.
-struct Model {
-    lags: Vec<usize>,
-    has_mean: bool,
+/// What a change is regressed on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Regressor {
+    /// A constant.
+    Mean,
+    /// The change so many steps before.
+    Lag(usize),
+    /// The level before the change.
+    Level,
 }
 
-/// A fitted model: its weights (mean first), and its Akaike criterion.
+/// All regressors of a family of models over one sample, and their cross products.
+struct Sample<'a> {
+    changes: &'a [f64],
+    /// The level before each change; empty if no model looks at it.
+    levels: &'a [f64],
+    regressors: Vec<Regressor>,
+    moments: [[f64; WIDTH]; WIDTH],
+    products: [f64; WIDTH],
+    squares: f64,
+    rows: f64,
+}
+
+/// A fitted model: places of its regressors in the sample, their weights, its Akaike criterion.
 struct Fitted {
-    model: Model,
+    places: Vec<usize>,
     weights: Vec<f64>,
     criterion: f64,
 }
 
-/// Forecasts from autoregressions of orders 0 to `order` on the changes from value to value.
+/// Forecasts from autoregressions of orders 0 to `order` on the changes from value to value, with
+/// and without mean, and with a pull back to a level where there is one.
 pub(super) fn on_changes(series: &[f64], horizon: usize, order: usize) -> Vec<f64> {
     let changes: Vec<f64> = series.windows(2).map(|pair| pair[1] - pair[0]).collect();
     let order = order.min(changes.len().saturating_sub(6) / 3);
-    let models = (0..=order)
-        .flat_map(|p| [true, false].map(|has_mean| Model { lags: (1..=p).collect(), has_mean }));
-    let ahead = averaged(&changes, horizon, models, order);
+    let mut regressors = vec![Regressor::Mean];
+    regressors.extend((1..=order).map(Regressor::Lag));
+    regressors.push(Regressor::Level);
+    // Levels around zero: their products lose no digits.
+    let centre = series.iter().sum::<f64>() / series.len() as f64;
+    let levels: Vec<f64> = series.iter().map(|value| value - centre).collect();
+    let sample = Sample::of(&changes, &levels, regressors, order);
+    let models = (0..=order).flat_map(|p| {
+        let lags: Vec<usize> = (1..=p).collect();
+        let with_mean: Vec<usize> = (0..=p).collect();
+        let with_level = with_mean.iter().copied().chain([order + 1]).collect();
+        [lags, with_mean, with_level]
+    });
     let mut level = series[series.len() - 1];
+    let ahead = sample.averaged(horizon, models);
     ahead
         .into_iter()
         .map(|change| {
@@ -41,24 +74,23 @@ pub(super) fn on_changes(series: &[f64], horizon: usize, order: usize) -> Vec<f6
 pub(super) fn on_seasons(series: &[f64], horizon: usize, season: usize) -> Option<Vec<f64>> {
     let changes: Vec<f64> =
         series.iter().skip(season).zip(series).map(|(now, before)| now - before).collect();
-    let order = 3.min(changes.len() / 6);
     if changes.len() < 2 * season.min(8) + 2 {
         return None;
     }
-    let has_seasonal_lag = changes.len() >= 2 * season + 8;
-    let mut models = vec![];
-    for p in 0..=order {
-        for has_mean in [true, false] {
-            let lags: Vec<usize> = (1..=p).collect();
-            if has_seasonal_lag {
-                let lags = lags.iter().copied().chain([season]).collect();
-                models.push(Model { lags, has_mean });
-            }
-            models.push(Model { lags, has_mean });
-        }
+    let order = 3.min(changes.len() / 6);
+    let has_seasonal_lag = season > order && changes.len() >= 2 * season + 8;
+    let mut regressors = vec![Regressor::Mean];
+    regressors.extend((1..=order).map(Regressor::Lag));
+    if has_seasonal_lag {
+        regressors.push(Regressor::Lag(season));
     }
-    let longest = if has_seasonal_lag { season.max(order) } else { order };
-    let ahead = averaged(&changes, horizon, models.into_iter(), longest);
+    let longest = if has_seasonal_lag { season } else { order };
+    let sample = Sample::of(&changes, &[], regressors, longest);
+    let seasonal: &[&[usize]] = if has_seasonal_lag { &[&[], &[order + 1]] } else { &[&[]] };
+    let models = (0..=order).flat_map(|p| [0, 1].map(|first| first..=p)).flat_map(|places| {
+        seasonal.iter().map(move |last| places.clone().chain(last.iter().copied()).collect())
+    });
+    let ahead = sample.averaged(horizon, models);
     let mut values = series[series.len() - season..].to_vec();
     for (step, change) in ahead.into_iter().enumerate() {
         values.push(values[step] + change);
@@ -66,79 +98,120 @@ pub(super) fn on_seasons(series: &[f64], horizon: usize, season: usize) -> Optio
     Some(values.split_off(season))
 }
 
-/// Forecasts of all models, averaged by their Akaike weights.
-fn averaged(
-    changes: &[f64],
-    horizon: usize,
-    models: impl Iterator<Item = Model>,
-    longest: usize,
-) -> Vec<f64> {
-    let fitted: Vec<Fitted> = models.filter_map(|model| fit(changes, model, longest)).collect();
-    let least = fitted.iter().map(|fit| fit.criterion).fold(f64::INFINITY, f64::min);
-    let limit = 2.0 * changes.iter().fold(0.0_f64, |most, change| most.max(change.abs()));
-    let mut sum = vec![0.0; horizon];
-    let mut total = 0.0;
-    for fit in &fitted {
-        let weight = (0.5 * (least - fit.criterion)).exp();
-        if weight < 1e-3 {
-            continue;
+impl<'a> Sample<'a> {
+    /// The changes after the first `longest`, so that every model has the same.
+    fn of(
+        changes: &'a [f64],
+        levels: &'a [f64],
+        regressors: Vec<Regressor>,
+        longest: usize,
+    ) -> Self {
+        let mut sample = Self {
+            changes,
+            levels,
+            regressors,
+            moments: [[0.0; WIDTH]; WIDTH],
+            products: [0.0; WIDTH],
+            squares: 0.0,
+            rows: changes.len().saturating_sub(longest) as f64,
+        };
+        let mut row = [0.0; WIDTH];
+        for t in longest..changes.len() {
+            for (x, regressor) in row.iter_mut().zip(&sample.regressors) {
+                *x = match regressor {
+                    Regressor::Mean => 1.0,
+                    Regressor::Lag(lag) => changes[t - lag],
+                    Regressor::Level => levels[t],
+                };
+            }
+            for i in 0..sample.regressors.len() {
+                sample.products[i] += row[i] * changes[t];
+                for j in 0..=i {
+                    sample.moments[i][j] += row[i] * row[j];
+                }
+            }
+            sample.squares += changes[t] * changes[t];
         }
-        total += weight;
-        for (sum, value) in sum.iter_mut().zip(ahead(changes, horizon, fit, limit)) {
-            *sum += weight * value;
-        }
+        sample
     }
-    if total > 0.0 {
-        sum.iter_mut().for_each(|value| *value /= total);
-    }
-    sum
-}
 
-fn fit(changes: &[f64], model: Model, longest: usize) -> Option<Fitted> {
-    let width = model.lags.len() + usize::from(model.has_mean);
-    let rows = changes.len().checked_sub(longest)?;
-    if width > WIDTH || rows <= width + 2 {
-        return None;
-    }
-    let mut moments = [[0.0; WIDTH]; WIDTH];
-    let mut products = [0.0; WIDTH];
-    let mut squares = 0.0;
-    let mut row = [1.0; WIDTH];
-    for t in longest..changes.len() {
-        let lags = &mut row[usize::from(model.has_mean)..width];
-        lags.iter_mut().zip(&model.lags).for_each(|(x, lag)| *x = changes[t - lag]);
-        for i in 0..width {
-            products[i] += row[i] * changes[t];
-            for j in 0..=i {
-                moments[i][j] += row[i] * row[j];
+    /// Forecasts of all models, averaged by their Akaike weights.
+    fn averaged(&self, horizon: usize, models: impl Iterator<Item = Vec<usize>>) -> Vec<f64> {
+        let fitted: Vec<Fitted> = models.filter_map(|places| self.fit(places)).collect();
+        let least = fitted.iter().map(|fit| fit.criterion).fold(f64::INFINITY, f64::min);
+        let mut sum = vec![0.0; horizon];
+        let mut total = 0.0;
+        for fit in &fitted {
+            let weight = (0.5 * (least - fit.criterion)).exp();
+            if weight < 1e-3 {
+                continue;
+            }
+            total += weight;
+            for (sum, value) in sum.iter_mut().zip(self.ahead(horizon, fit)) {
+                *sum += weight * value;
             }
         }
-        squares += changes[t] * changes[t];
+        if total > 0.0 {
+            sum.iter_mut().for_each(|value| *value /= total);
+        }
+        sum
     }
-    let weights = solved(&mut moments, &products, width)?;
-    let explained: f64 = weights.iter().zip(&products).map(|(w, p)| w * p).sum();
-    let rest = (squares - explained).max(1e-10 * squares).max(f64::MIN_POSITIVE);
-    let sum: f64 = weights[usize::from(model.has_mean)..].iter().sum();
-    if sum.abs() >= 1.0 {
-        return None;
-    }
-    let (rows, parameters) = (rows as f64, (width + 1) as f64);
-    let penalty = 2.0 * parameters * rows / (rows - parameters - 1.0).max(0.5);
-    Some(Fitted { model, weights, criterion: rows * (rest / rows).ln() + penalty })
-}
 
-fn ahead(changes: &[f64], horizon: usize, fit: &Fitted, limit: f64) -> Vec<f64> {
-    let (mean, weights) = match fit.model.has_mean {
-        true => (fit.weights[0], &fit.weights[1..]),
-        false => (0.0, &fit.weights[..]),
-    };
-    let mut known = changes.to_vec();
-    for _ in 0..horizon {
-        let lagged = fit.model.lags.iter().map(|lag| known[known.len() - lag]);
-        let value = mean + lagged.zip(weights).map(|(x, w)| x * w).sum::<f64>();
-        known.push(value.clamp(-limit, limit));
+    /// Least squares on the regressors at `places`; `None` where that is not sound.
+    fn fit(&self, places: Vec<usize>) -> Option<Fitted> {
+        let width = places.len();
+        let parameters = (width + 1) as f64;
+        if width > WIDTH || self.rows <= parameters + 1.0 {
+            return None;
+        }
+        let mut moments = [[0.0; WIDTH]; WIDTH];
+        let mut products = [0.0; WIDTH];
+        for (i, from) in places.iter().enumerate() {
+            products[i] = self.products[*from];
+            for (j, to) in places[..=i].iter().enumerate() {
+                moments[i][j] = self.moments[*from][*to];
+            }
+        }
+        let weights = solved(&mut moments, &products, width)?;
+        let explained: f64 = weights.iter().zip(&products).map(|(w, p)| w * p).sum();
+        let rest = self.squares - explained;
+        let rest = rest.max(1e-10 * self.squares).max(f64::MIN_POSITIVE);
+        let pairs = || places.iter().map(|place| self.regressors[*place]).zip(&weights);
+        let lags = pairs().filter(|(regressor, _)| matches!(regressor, Regressor::Lag(_)));
+        if lags.map(|(_, weight)| weight).sum::<f64>().abs() >= 1.0 {
+            return None;
+        }
+        if let Some((Regressor::Level, pull)) = pairs().last() {
+            let deviation =
+                (rest / (self.rows - width as f64)).sqrt() / moments[width - 1][width - 1];
+            if pull / deviation > UNIT_ROOT || *pull <= -2.0 {
+                return None;
+            }
+        }
+        let penalty = 2.0 * parameters * self.rows / (self.rows - parameters - 1.0).max(0.5);
+        let criterion = self.rows * (rest / self.rows).ln() + penalty;
+        Some(Fitted { places, weights, criterion })
     }
-    known.split_off(changes.len())
+
+    /// Changes ahead, none more than twice as large as any before.
+    fn ahead(&self, horizon: usize, fit: &Fitted) -> Vec<f64> {
+        let limit = 2.0 * self.changes.iter().fold(0.0_f64, |most, change| most.max(change.abs()));
+        let mut level = self.levels.last().copied().unwrap_or(0.0);
+        let mut known = self.changes.to_vec();
+        for _ in 0..horizon {
+            let value: f64 = (fit.places.iter().zip(&fit.weights))
+                .map(|(place, weight)| match self.regressors[*place] {
+                    Regressor::Mean => *weight,
+                    Regressor::Lag(lag) => weight * known[known.len() - lag],
+                    Regressor::Level => weight * level,
+                })
+                .sum();
+            let value = value.clamp(-limit, limit);
+            level += value;
+            known.push(value);
+        }
+        known.split_off(self.changes.len())
+    }
 }
 
 /// Solves the symmetric system whose lower triangle is in `moments`, by Cholesky with a little ridge.

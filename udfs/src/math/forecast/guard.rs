@@ -25,14 +25,16 @@ pub(super) fn guarded(series: &[f64], season: usize) -> Option<Vec<f64>> {
         .map(|t| {
             let before = before(series[..t].iter().rev());
             let seasons = [t.checked_sub(season), Some(t + season)].into_iter().flatten();
-            let same = seasons.filter(|_| season > 1).filter_map(|place| series.get(place).copied());
+            let same =
+                seasons.filter(|_| season > 1).filter_map(|place| series.get(place).copied());
             let known = same.chain([before, after[t]]).filter(|value| !value.is_nan());
             nearest(series[t], known)
         })
         .collect();
-    let changes: Vec<f64> =
-        (REACH..series.len()).map(|t| (series[t] - before(series[..t].iter().rev())).abs()).collect();
-    let limit = limit(&changes, series);
+    let changes: Vec<f64> = (REACH..series.len())
+        .map(|t| (series[t] - before(series[..t].iter().rev())).abs())
+        .collect();
+    let limit = limit(changes, series);
     let is_far = |place: usize| (series[place] - usual[place]).abs() > limit;
     if !(0..series.len()).any(is_far) {
         return None;
@@ -41,8 +43,11 @@ pub(super) fn guarded(series: &[f64], season: usize) -> Option<Vec<f64>> {
     Some((0..series.len()).map(value).collect())
 }
 
-fn limit(deviations: &[f64], series: &[f64]) -> f64 {
-    let limit = (MEDIANS * quantile(deviations, 0.5)).max(DECILES * quantile(deviations, 0.9));
+fn limit(mut changes: Vec<f64>, series: &[f64]) -> f64 {
+    // The largest change does not speak for itself.
+    changes.sort_by(f64::total_cmp);
+    changes.pop();
+    let limit = (MEDIANS * quantile(&changes, 0.5)).max(DECILES * quantile(&changes, 0.9));
     if limit > 0.0 {
         return limit;
     }

@@ -75,7 +75,7 @@ pub(super) fn holt(series: &[f64], horizon: usize, trend: Trend) -> Vec<f64> {
         low: [0.01, 0.0001, low],
         high: [0.999, 1.0, high],
         step: [0.1, 0.1, 0.04],
-        rounds: 8,
+        rounds: 6,
     };
     let best = least(&grid, &space, |weights| costs(series, start, weights));
     let (mut level, mut slope) = start;

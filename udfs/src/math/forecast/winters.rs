@@ -34,7 +34,7 @@ pub(super) fn winters(series: &[f64], horizon: usize, first: &[f64]) -> Vec<f64>
         low: [0.01, 0.0001, 0.0001, 0.8],
         high: [0.99, 1.0, 1.0, 0.995],
         step: [0.12, 0.1, 0.1, 0.03],
-        rounds: 7,
+        rounds: 6,
     };
     let best = least(&grid, &space, |weights| costs(series, &start, weights));
     ahead(series, horizon, start, best)
