@@ -5,6 +5,7 @@ pub mod exact;
 pub mod forecast;
 pub mod normal;
 pub mod period;
+pub mod pipeline;
 pub mod rate;
 pub mod score;
 

@@ -13,6 +13,7 @@ mod autoregression;
 pub mod calendar;
 mod conformal;
 mod ensemble;
+pub mod grid;
 mod guard;
 mod intermittent;
 mod method;
@@ -184,10 +185,15 @@ impl Done {
     ) -> Self {
         let (method, status) = plan(series, wanted, season);
         let done = Self::by(method, status, series, horizon, level, season, wanted.is_none());
-        if done.values.iter().all(|value| value.is_finite()) {
-            return done;
+        let is_finite = done.values.iter().all(|value| value.is_finite());
+        let done = match is_finite {
+            true => done,
+            false => Self::by(Method::Naive, status, series, horizon, level, season, false),
+        };
+        match done.widths {
+            None => Self { status: Status::ShortHistory, ..done },
+            Some(_) => done,
         }
-        Self::by(Method::Naive, status, series, horizon, level, season, wanted.is_none())
     }
 
     fn by(

@@ -181,7 +181,7 @@ impl<'a> Sample<'a> {
         if lags.map(|(_, weight)| weight).sum::<f64>().abs() >= 1.0 {
             return None;
         }
-        if let Some((Regressor::Level, pull)) = pairs().last() {
+        if let Some((Regressor::Level, pull)) = pairs().next_back() {
             let deviation =
                 (rest / (self.rows - width as f64)).sqrt() / moments[width - 1][width - 1];
             if pull / deviation > UNIT_ROOT || *pull <= -2.0 {
