@@ -246,7 +246,7 @@ impl Done {
         let series = guarded.map_or(Cow::Borrowed(recent), Cow::Owned);
         let done = ensemble::ensemble(&series, horizon, season);
         let widths = done.misses.half_widths(horizon, level);
-        let (method, misses) = (Method::Ensemble, Some(done.misses));
+        let (method, misses) = (done.method, Some(done.misses));
         Self { method, status, season: done.season, values: done.values, widths, misses }
     }
 
@@ -266,7 +266,7 @@ impl Done {
         };
         let ahead = |history: &[f64], steps: usize| points(method, history, steps, found);
         let steps = ensemble::steps_seen(found);
-        let fewest = method.values_min(found);
+        let fewest = method.values_min(found).max(ensemble::fewest(series.len(), found));
         let misses = misses(series, ensemble::ORIGINS_MAX, fewest, steps, ahead);
         let mut widths = misses.half_widths(horizon, level);
         if misses.0.len() < ORIGINS_MIN {

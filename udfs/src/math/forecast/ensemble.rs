@@ -7,8 +7,9 @@
 //! ([`super::conformal`]).
 
 use super::conformal::Misses;
+use super::method::Method;
 use super::trend::{Trend, holt, theta};
-use super::{autoregression, season, winters};
+use super::{autoregression, season, simple, winters};
 
 /// Most origins to go back to; weights look at the last of them only.
 pub(super) const ORIGINS_MAX: usize = 18;
@@ -28,8 +29,16 @@ pub(super) fn steps_seen(season: usize) -> usize {
     season.clamp(6, 12)
 }
 
+/// Fewest values before an origin: half of the `count` there are, and more than a season.
+pub(super) fn fewest(count: usize, season: usize) -> usize {
+    let seasons = if season > 1 { season + 1 } else { 0 };
+    seasons.max(count - count / 2).min(count)
+}
+
 /// What the ensemble says.
 pub(super) struct Ensemble {
+    /// What it comes to: below two seasons, the last season with drift.
+    pub method: Method,
     /// Forecasts, one a step.
     pub values: Vec<f64>,
     /// What it missed from past origins.
@@ -58,7 +67,7 @@ pub(super) fn ensemble(series: &[f64], horizon: usize, season: usize) -> Ensembl
         all
     };
     let now = candidates(series, horizon);
-    let origins = (series.len() / 2).min(ORIGINS_MAX);
+    let origins = (series.len() - fewest(series.len(), season)).min(ORIGINS_MAX);
     let past: Vec<Vec<Vec<f64>>> = (1..=origins)
         .map(|back| candidates(&series[..series.len() - back], back.min(steps_seen(season))))
         .collect();
@@ -68,13 +77,20 @@ pub(super) fn ensemble(series: &[f64], horizon: usize, season: usize) -> Ensembl
         actual.iter().zip(weighted(candidates, &weights)).map(|(a, f)| a - f).collect()
     });
     let misses = Misses(misses.collect());
-    Ensemble { values: weighted(&now, &weights), misses, season }
+    let is_short = series.len() < 2 * season;
+    let method = if is_short { Method::SeasonalNaiveDrift } else { Method::Ensemble };
+    Ensemble { method, values: weighted(&now, &weights), misses, season }
 }
 
 /// Theta, damped Holt, Holt, autoregression, Holt-Winters, seasonal autoregression.
 ///
 /// Without a season damped Holt and autoregression stand for the last two.
 fn members(series: &[f64], horizon: usize, season: usize) -> Members {
+    if season > 1 && series.len() < 2 * season {
+        // No member tells season from trend in less than two seasons.
+        let last = simple::seasonal_naive(series, horizon, season, true).forecasts;
+        return std::array::from_fn(|_| last.clone());
+    }
     let order = if season >= 12 { 6 } else { 4 };
     let adjusted = if season > 1 { season::adjusted(series, season, horizon) } else { None };
     let rest = adjusted.as_ref().map_or(series, |adjusted| &adjusted.series);

@@ -27,14 +27,17 @@ fn autocorrelations(values: &[f64], most: usize) -> Vec<f64> {
 /// The limit is 0.7 of the usual one for 90 %: a season that is missed costs more than one that is
 /// not there.
 pub(super) fn is_seasonal(series: &[f64], season: usize) -> bool {
-    if season < 2 || series.len() < 2 * season + 3 {
+    if season < 2 || series.len() < season + 1 + (season / 2).max(4) {
         return false;
     }
     let changes: Vec<f64> = series.windows(2).map(|pair| pair[1] - pair[0]).collect();
     let correlations = autocorrelations(&changes, season);
     let squares: f64 = correlations[..season - 1].iter().map(|r| r * r).sum();
-    let deviation = ((1.0 + 2.0 * squares) / changes.len() as f64).sqrt();
-    correlations[season - 1] > 0.7 * 1.645 * deviation
+    // Of short series only few changes have one a season before.
+    let pairs = (changes.len() - season) as f64;
+    let deviation = ((1.0 + 2.0 * squares) / pairs).sqrt();
+    let correlation = correlations[season - 1] * changes.len() as f64 / pairs;
+    correlation > 0.7 * 1.645 * deviation
 }
 
 /// `series` less the season that STL finds; `None` where it finds none.
