@@ -259,8 +259,9 @@ impl Done {
         season: usize,
     ) -> Self {
         let series = recent(series, season);
+        let is_known = series.len() >= 2 * season;
         let found = match method {
-            Method::Theta if season::is_seasonal(series, season) => season,
+            Method::Theta if is_known && season::is_seasonal(series, season) => season,
             Method::HoltWintersMul => season,
             _ => 1,
         };
@@ -355,6 +356,10 @@ fn fit(method: Method, series: &[f64], horizon: usize, season: usize) -> Fit {
 fn points(method: Method, series: &[f64], horizon: usize, season: usize) -> Vec<f64> {
     match method {
         Method::Tsb => intermittent::tsb(series, horizon),
+        // At origins that have not seen two seasons.
+        Method::Theta if season > 1 && series.len() < 2 * season => {
+            simple::seasonal_naive(series, horizon, season, true).forecasts
+        }
         Method::Theta => match season::adjusted(series, season, horizon) {
             Some(adjusted) => {
                 let rest = trend::theta(&adjusted.series, horizon);
