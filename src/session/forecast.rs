@@ -35,11 +35,18 @@ pub(super) fn query(arguments: &BTreeMap<String, Expr>) -> Result<Query> {
         Some(expr) => columns(expr)?,
         None => vec![],
     };
-    let keys: String = groups.iter().map(|column| format!("{column}, ")).collect();
+    let name = |column: &String| column.rsplit('.').next().unwrap_or(column).to_owned();
+    let keys: String = groups.iter().map(|column| format!("{}, ", name(column))).collect();
     let by = match groups.is_empty() {
         true => String::new(),
         false => format!(" GROUP BY {}", groups.join(", ")),
     };
+    // An expression over the key, for the engine takes a bare key of GROUP BY to be unique even
+    // after unnest, and drops what follows it in ORDER BY and GROUP BY.
+    let named: String = groups
+        .iter()
+        .map(|column| format!("greatest({column}, {column}) AS {}, ", name(column)))
+        .collect();
     let until = match arguments.get("as_of") {
         Some(day) => format!(" FILTER (WHERE CAST({ts} AS date) <= {day})"),
         None => String::new(),
@@ -48,7 +55,7 @@ pub(super) fn query(arguments: &BTreeMap<String, Expr>) -> Result<Query> {
     let sql = format!(
         "SELECT {keys}f['ds'] AS ds, f['step'] AS step, f['yhat'] AS yhat, f['lo'] AS lo, \
          f['hi'] AS hi, f['method'] AS method, n_obs, f['status'] AS status \
-         FROM (SELECT {keys}unnest(forecast({ts}, {value}, {horizon}, {options})) AS f, \
+         FROM (SELECT {named}unnest(forecast({ts}, {value}, {horizon}, {options})) AS f, \
          count({value}){until} AS n_obs FROM {relation}{by}) AS steps",
         options = options.join(", "),
     );
