@@ -36,16 +36,17 @@ pub(super) fn query(arguments: &BTreeMap<String, Expr>) -> Result<Query> {
         None => vec![],
     };
     let name = |column: &String| column.rsplit('.').next().unwrap_or(column).to_owned();
-    let keys: String = groups.iter().map(|column| format!("{}, ", name(column))).collect();
+    let keys: String = (groups.iter().enumerate())
+        .map(|(place, column)| format!("key_{place} AS {}, ", name(column)))
+        .collect();
     let by = match groups.is_empty() {
         true => String::new(),
         false => format!(" GROUP BY {}", groups.join(", ")),
     };
     // An expression over the key, for the engine takes a bare key of GROUP BY to be unique even
     // after unnest, and drops what follows it in ORDER BY and GROUP BY.
-    let named: String = groups
-        .iter()
-        .map(|column| format!("greatest({column}, {column}) AS {}, ", name(column)))
+    let named: String = (groups.iter().enumerate())
+        .map(|(place, column)| format!("greatest({column}, {column}) AS key_{place}, "))
         .collect();
     let until = match arguments.get("as_of") {
         Some(day) => format!(" FILTER (WHERE CAST({ts} AS date) <= {day})"),
