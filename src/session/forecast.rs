@@ -2,8 +2,7 @@
 //!
 //! The relation is a name, a quoted name or a subquery; the series is cut by `group_cols`.
 //! Every group gives `horizon` rows: the group's columns, `ds`, `step`, `yhat`, `lo`, `hi`,
-//! `method`, `n_obs` and `status`: `short_history` where the history allows no interval, or not the
-//! method that was asked for.
+//! `method`, `n_obs` (rows with a value, up to `as_of`) and `status`.
 
 use std::collections::BTreeMap;
 
@@ -14,8 +13,13 @@ use super::pages::{FunctionPage, bracketed};
 use crate::error::{Error, Result};
 
 /// Arguments in order; the first four are needed.
-pub(super) const PARAMETERS: &[&str] =
-    &["relation", "ts", "value", "horizon", "method", "level", "season", "group_by", "as_of"];
+pub(super) const PARAMETERS: &[&str] = &[
+    "relation", "ts", "value", "horizon", "method", "level", "season", "group_by", "as_of", "gaps",
+    "floor", "grain", "partial",
+];
+/// Those that the aggregate takes after its horizon, in its order.
+const OPTIONS: &[&str] =
+    &["method", "level", "season", "floor", "as_of", "gaps", "grain", "partial"];
 
 /// The SELECT that a call with `arguments` stands for.
 pub(super) fn query(arguments: &BTreeMap<String, Expr>) -> Result<Query> {
@@ -32,26 +36,30 @@ pub(super) fn query(arguments: &BTreeMap<String, Expr>) -> Result<Query> {
         Some(expr) => columns(expr)?,
         None => vec![],
     };
-    let keys: String = groups.iter().map(|column| format!("{column}, ")).collect();
+    let name = |column: &String| column.rsplit('.').next().unwrap_or(column).to_owned();
+    let keys: String = (groups.iter().enumerate())
+        .map(|(place, column)| format!("key_{place} AS {}, ", name(column)))
+        .collect();
     let by = match groups.is_empty() {
         true => String::new(),
         false => format!(" GROUP BY {}", groups.join(", ")),
     };
+    // An expression over the key, for the engine takes a bare key of GROUP BY to be unique even
+    // after unnest, and drops what follows it in ORDER BY and GROUP BY.
+    let named: String = (groups.iter().enumerate())
+        .map(|(place, column)| format!("greatest({column}, {column}) AS key_{place}, "))
+        .collect();
     let until = match arguments.get("as_of") {
-        Some(day) => format!(" WHERE {ts} <= {day}"),
+        Some(day) => format!(" FILTER (WHERE CAST({ts} AS date) <= {day})"),
         None => String::new(),
     };
+    let options: Vec<String> = OPTIONS.iter().map(|name| option(name)).collect();
     let sql = format!(
         "SELECT {keys}f['ds'] AS ds, f['step'] AS step, f['yhat'] AS yhat, f['lo'] AS lo, \
-         f['hi'] AS hi, f['method'] AS method, n_obs, \
-         CASE WHEN f['lo'] IS NULL OR coalesce({method}, 'auto') NOT IN ('auto', f['method']) \
-         THEN 'short_history' ELSE 'ok' END AS status \
-         FROM (SELECT {keys}\
-         unnest(forecast({ts}, {value}, {horizon}, {method}, {level}, {season})) \
-         AS f, count({value}) AS n_obs FROM {relation}{until}{by}) AS steps",
-        method = option("method"),
-        level = option("level"),
-        season = option("season"),
+         f['hi'] AS hi, f['method'] AS method, n_obs, f['status'] AS status \
+         FROM (SELECT {named}unnest(forecast({ts}, {value}, {horizon}, {options})) AS f, \
+         count({value}){until} AS n_obs FROM {relation}{by}) AS steps",
+        options = options.join(", "),
     );
     match limits::parse(&sql, usize::MAX)?.pop() {
         Some(Statement::Query(query)) => Ok(*query),
@@ -154,14 +162,17 @@ mod tests {
     #[test]
     fn names_subqueries_and_groups_become_one_aggregate() {
         let sql = expanded("select * from forecast('demand.bookings', 'month', 'amount', 12)");
-        assert!(sql.contains("forecast(\"month\", \"amount\", 12, NULL, NULL, NULL)"), "{sql}");
+        assert!(
+            sql.contains("forecast(\"month\", \"amount\", 12, NULL, NULL, NULL, NULL, NULL"),
+            "{sql}"
+        );
         assert!(sql.contains("FROM \"demand\".\"bookings\")"), "{sql}");
         let sql = expanded(
             "select * from forecast((select * from b), ts => m, value => amount * 2, \
              horizon => $1, level => 0.8, group_by => (region, team)) f",
         );
         assert!(sql.contains("GROUP BY region, team"), "{sql}");
-        assert!(sql.contains("forecast(m, amount * 2, $1, NULL, 0.8, NULL)"), "{sql}");
+        assert!(sql.contains("forecast(m, amount * 2, $1, NULL, 0.8, NULL, NULL, NULL"), "{sql}");
         assert!(sql.ends_with("AS steps) f"), "{sql}");
     }
 }

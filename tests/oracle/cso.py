@@ -214,6 +214,14 @@ def fit(method, series, horizon):
     return [last + slope * h for h in range(1, horizon + 1)], errors, 1, growth
 
 
+def student(z, freedom):
+    """Student's quantile from the normal's: Abramowitz and Stegun, 26.7.5."""
+    g1 = (z**3 + z) / 4
+    g2 = (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    g3 = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
+    return z + g1 / freedom + g2 / freedom**2 + g3 / freedom**3
+
+
 def check_forecast(check, ask, deals):
     booked = defaultdict(Decimal)
     for deal in deals:
@@ -225,7 +233,10 @@ def check_forecast(check, ask, deals):
     methods = ["naive", "mean", "drift"]
     method = min(methods, key=lambda m: abs(fit(m, series[:3], 1)[0][0] - series[3]))
     middle, errors, parameters, growth = fit(method, series, 4)
-    sigma = math.sqrt(sum(e * e for e in errors) / (len(errors) - parameters))
+    spare = len(errors) - parameters
+    sigma = math.sqrt(sum(e * e for e in errors) / spare)
+    # Few errors say little of their spread.
+    wide = student(Z80, max(spare, 3))
     rows = ask(
         "SELECT * FROM demand.forecast_quarter WHERE scope_type = 'company' "
         "AND trend_amount IS NOT NULL ORDER BY quarter_start"
@@ -237,8 +248,8 @@ def check_forecast(check, ask, deals):
             "quarter_start": start,
             "trend_method": method,
             "trend_amount": cents(Decimal(middle[step])),
-            "trend_lo_amount": cents(Decimal(middle[step] - Z80 * sigma * growth[step])),
-            "trend_hi_amount": cents(Decimal(middle[step] + Z80 * sigma * growth[step])),
+            "trend_lo_amount": cents(Decimal(middle[step] - wide * sigma * growth[step])),
+            "trend_hi_amount": cents(Decimal(middle[step] + wide * sigma * growth[step])),
         }.items():
             check.equal("forecast_quarter", f"{start} {column}", expected, row[column])
 

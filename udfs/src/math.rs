@@ -13,6 +13,7 @@ pub mod model;
 pub mod money;
 pub mod normal;
 pub mod period;
+pub mod pipeline;
 pub mod power;
 pub mod rate;
 pub mod score;

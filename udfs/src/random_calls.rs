@@ -273,7 +273,8 @@ fn accumulator(function: &AggregateUDF, types: &[DataType]) -> Box<dyn Accumulat
 fn fold(name: &str, function: &AggregateUDF, types: &[DataType], random: &mut Random) -> bool {
     let rows = 1 + random.below(12);
     let column = |(at, kind): (usize, &DataType)| match at {
-        // Options are the same in all rows, more often than not.
+        // Options are not given, or the same in all rows, more often than not.
+        3.. if random.below(3) > 0 => arrow::array::new_null_array(kind, rows),
         2.. if random.below(4) > 0 => {
             random.value(kind).to_array_of_size(rows).expect("a value, some times over")
         }

@@ -118,4 +118,19 @@ impl<T: PartialEq + Clone + std::fmt::Debug> Constant<T> {
     pub(crate) fn get(&self) -> Option<T> {
         self.0.clone()
     }
+
+    /// The value by reference.
+    pub(crate) fn known(&self) -> Option<&T> {
+        self.0.as_ref()
+    }
+}
+
+impl Constant<String> {
+    /// Sees the text of one more row, and copies only the first.
+    pub(crate) fn see_text(&mut self, name: &str, value: &str) -> std::result::Result<(), Fault> {
+        match &self.0 {
+            Some(known) if known == value => Ok(()),
+            _ => self.see(name, Some(value.to_owned())),
+        }
+    }
 }

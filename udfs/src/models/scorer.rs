@@ -179,7 +179,9 @@ mod tests {
     fn words_are_told_apart_whatever_their_length() {
         let letters = "abcdefghijklmnopqrstuvwxyz";
         let mut levels: Vec<String> = (0..=20).map(|length| letters[..length].to_owned()).collect();
-        levels.extend(["aXc", "abcdeXgh", "abcdefghijkXmnopq", "ß", "日本", "日木"].map(String::from));
+        levels.extend(
+            ["aXc", "abcdeXgh", "abcdefghijkXmnopq", "ß", "日本", "日木"].map(String::from),
+        );
         let words = Words::new(&levels);
         for (at, level) in levels.iter().enumerate() {
             assert_eq!(words.bin(level), at + 2, "{level}");

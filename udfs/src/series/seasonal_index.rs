@@ -13,7 +13,8 @@ use crate::function::aggregate::{Recipe, Way, aggregate};
 use crate::function::coercion::Kind;
 use crate::function::page::Page;
 use crate::function::row::Row;
-use crate::math::forecast::calendar::{Grain, civil, filled};
+use crate::math::forecast::calendar::{Grain, civil};
+use crate::math::forecast::grid::{Gaps, Rules, grid};
 use crate::math::{Fault, growth};
 
 pub(crate) const PAGE: Page = Page {
@@ -43,6 +44,9 @@ pub(crate) const PAGE: Page = Page {
 
 const KINDS: &[Kind] = &[Kind::Moment, Kind::Number, Kind::Integer];
 const DAY_US: i64 = 86_400_000_000;
+/// Times as they are, zero where there is none.
+const RULES: Rules =
+    Rules { period: None, gaps: Gaps::Zero, as_of: None, is_partial_dropped: false };
 
 /// The function, to be registered.
 pub(crate) fn udaf() -> Result<AggregateUDF> {
@@ -134,21 +138,19 @@ impl Recipe for SeasonalIndex {
     }
 
     fn finish(&self, state: &mut State) -> std::result::Result<Option<Vec<f64>>, Fault> {
-        let mut points = state.points.clone();
-        points.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
-        let Some((start, _)) = points.first().copied() else { return Ok(None) };
-        let mut times: Vec<i64> = points.iter().map(|point| point.0).collect();
-        times.dedup();
-        let grain = Grain::of(&times);
+        let start = state.points.iter().map(|point| point.0).min();
+        let (Some(start), Some(grid)) = (start, grid(&state.points, &RULES)?) else {
+            return Ok(None);
+        };
         let season = match state.season {
-            None => grain.season(),
+            None => grid.grain.season(),
             Some(season @ 1..=1_000) => season as usize,
             Some(other) => {
                 return Err(Fault(format!("season must be from 1 to 1000, got {other}")));
             }
         };
-        let series = filled(&points, grain)?;
-        Ok(growth::seasonal_index(&series, season, first_place(start, grain, season)))
+        let first = first_place(start, grid.grain, season);
+        Ok(growth::seasonal_index(&grid.values, season, first))
     }
 
     fn heap_bytes(&self, state: &State) -> usize {

@@ -2,11 +2,7 @@
 //!
 //! Instants are microseconds and days counted from 1970-01-01, in the proleptic Gregorian calendar.
 
-use crate::math::Fault;
-
-const DAY_US: i64 = 86_400_000_000;
-/// Most grid points of a series: some 270 years of days.
-pub const POINTS_MAX: i64 = 100_000;
+pub(super) const DAY_US: i64 = 86_400_000_000;
 
 /// Year, month (1 to 12) and day of a day number.
 pub fn civil(days: i64) -> (i64, i64, i64) {
@@ -119,8 +115,18 @@ impl Grain {
         }
     }
 
-    /// Steps from `from` to `to`, both on the grid.
-    fn between(self, from: i64, to: i64) -> i64 {
+    /// The last day of the period that `label` stands for: a month-end closes its period, every
+    /// other label opens it.
+    pub fn last_day(self, label: i64) -> i64 {
+        let day = label.div_euclid(DAY_US);
+        match self {
+            Self::Months(_, true) => day,
+            _ => self.later(label, 1).map_or(day, |next| (next - 1).div_euclid(DAY_US).max(day)),
+        }
+    }
+
+    /// Whole steps from `from` to `to`, both on the grid.
+    pub(super) fn between(self, from: i64, to: i64) -> i64 {
         match self {
             Self::Micros(us) => to.saturating_sub(from) / us,
             Self::Months(months, _) => {
@@ -132,26 +138,6 @@ impl Grain {
             }
         }
     }
-}
-
-/// `points` (sorted, distinct) on the grid of `grain`, with zero where there is none.
-///
-/// # Errors
-/// A grid of more than [`POINTS_MAX`] points, as irregular times make one.
-pub fn filled(points: &[(i64, f64)], grain: Grain) -> Result<Vec<f64>, Fault> {
-    let (Some(first), Some(last)) = (points.first(), points.last()) else { return Ok(vec![]) };
-    let count = grain.between(first.0, last.0).saturating_add(1);
-    if count > POINTS_MAX {
-        let message = "ts is irregular: truncate it to a day, week, month, quarter or year first";
-        return Err(Fault(message.into()));
-    }
-    let mut values = vec![0.0; count as usize];
-    for (instant, value) in points {
-        if let Some(place) = values.get_mut(grain.between(first.0, *instant) as usize) {
-            *place += value;
-        }
-    }
-    Ok(values)
 }
 
 fn gcd(a: i64, b: i64) -> i64 {
@@ -194,16 +180,6 @@ mod tests {
         assert_eq!(add_months(day_number(2026, 1, 31) as i32, 1), day_number(2026, 2, 28) as i32);
     }
 
-    #[test]
-    fn gaps_are_zero() {
-        let points = [(at(2026, 1, 1), 5.0), (at(2026, 4, 1), 7.0), (at(2026, 5, 1), 9.0)];
-        assert_eq!(
-            filled(&points, Grain::of(&[points[0].0, points[1].0, points[2].0])),
-            Ok(vec![5.0, 0.0, 0.0, 7.0, 9.0])
-        );
-        assert!(filled(&[(0, 1.0), (1, 1.0), (i64::MAX, 1.0)], Grain::Micros(1)).is_err());
-    }
-
     proptest! {
         #[test]
         fn dates_read_back(days in -10_000_000_i64..10_000_000) {
@@ -216,8 +192,7 @@ mod tests {
             let instants: Vec<i64> = instants.into_iter().collect();
             let grain = Grain::of(&instants);
             let _ = grain.later(instants[0], 120);
-            let points: Vec<(i64, f64)> = instants.iter().map(|at| (*at, 1.0)).collect();
-            let _ = filled(&points, grain);
+            let _ = grain.last_day(instants[0]);
         }
     }
 }

@@ -1,9 +1,10 @@
-//! Exponential smoothing: simple, with trend, with trend and additive season.
+//! Exponential smoothing: simple, with trend, with trend and season.
 //!
 //! Smoothing parameters minimise the sum of squared one-step errors, by a grid and then a search
 //! that halves its step: deterministic, and good to three digits, which is more than they mean.
 
-use super::Fit;
+use super::simple::Fit;
+use super::trend::line;
 
 /// Bounds of every smoothing parameter.
 const LOW: f64 = 1e-4;
@@ -11,12 +12,29 @@ const HIGH: f64 = 0.9999;
 /// Step at which the search stops.
 const STEP_MIN: f64 = 1e-3;
 
+/// How level and season make a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Added.
+    Additive,
+    /// Multiplied.
+    Multiplicative,
+}
+
 /// One-step errors, and the state after the last value.
 struct Run {
     errors: Vec<f64>,
     level: f64,
     slope: f64,
     season: Vec<f64>,
+    form: Form,
+}
+
+impl Run {
+    /// The start of a smoothing without season.
+    fn at(level: f64, slope: f64) -> Self {
+        Self { errors: vec![], level, slope, season: vec![], form: Form::Additive }
+    }
 }
 
 /// Smooths `series` from `start`; `weights` are those of level, slope and season.
@@ -28,15 +46,19 @@ fn run(series: &[f64], start: &Run, weights: [f64; 3]) -> Run {
     for (t, value) in series.iter().enumerate() {
         let place = if season.is_empty() { 0 } else { t % season.len() };
         let seasonal = season.get(place).copied().unwrap_or(0.0);
-        let error = value - (level + slope + seasonal);
+        // What one unit of level and of the index is in the value.
+        let (error, unit, weight) = match start.form {
+            Form::Additive => (value - (level + slope + seasonal), 1.0, 1.0),
+            Form::Multiplicative => (value - (level + slope) * seasonal, seasonal, level + slope),
+        };
         errors.push(error);
-        level += slope + alpha * error;
-        slope += beta * error;
+        level += slope + alpha * error / unit;
+        slope += beta * error / unit;
         if let Some(index) = season.get_mut(place) {
-            *index += gamma * error;
+            *index += gamma * error / weight;
         }
     }
-    Run { errors, level, slope, season }
+    Run { errors, level, slope, season, form: start.form }
 }
 
 /// Weights of the least squared error among those that `is_free` lets move; the rest stay zero.
@@ -107,12 +129,13 @@ fn fitted(
     let weights = search(series, &start, is_free);
     let end = run(series, &start, weights);
     let count = series.len();
-    let seasonal = |step: usize| match end.season.len() {
-        0 => 0.0,
-        length => end.season[(count + step) % length],
+    let seasonal = |step: usize, trend: f64| match (end.season.len(), end.form) {
+        (0, _) => trend,
+        (length, Form::Additive) => trend + end.season[(count + step) % length],
+        (length, Form::Multiplicative) => trend * end.season[(count + step) % length],
     };
     let forecasts = (0..horizon)
-        .map(|step| end.level + end.slope * (step + 1) as f64 + seasonal(step))
+        .map(|step| seasonal(step, end.level + end.slope * (step + 1) as f64))
         .collect();
     let growth = growth(weights, end.season.len(), horizon);
     Fit { forecasts, errors: end.errors, parameters, growth }
@@ -120,7 +143,7 @@ fn fitted(
 
 /// Simple exponential smoothing: a level, started at the first value.
 pub(super) fn ses(series: &[f64], horizon: usize) -> Fit {
-    let start = Run { errors: vec![], level: series[0], slope: 0.0, season: vec![] };
+    let start = Run::at(series[0], 0.0);
     let mut fit = fitted(series, start, [true, false, false], horizon, 1);
     // The first error is zero by the choice of the start and says nothing.
     fit.errors.remove(0);
@@ -130,41 +153,37 @@ pub(super) fn ses(series: &[f64], horizon: usize) -> Fit {
 /// Holt's linear trend: level and slope, started at a line through the first values.
 pub(super) fn holt(series: &[f64], horizon: usize) -> Fit {
     let (level, slope) = line(&series[..series.len().min(8)]);
-    let start = Run { errors: vec![], level: level - slope, slope, season: vec![] };
+    let start = Run::at(level - slope, slope);
     fitted(series, start, [true, true, false], horizon, 4)
 }
 
-/// Holt and Winters with an additive season, started at the first two seasons.
-pub(super) fn holt_winters(series: &[f64], horizon: usize, season: usize) -> Fit {
+/// Holt and Winters, started at the first two seasons.
+pub(super) fn holt_winters(series: &[f64], horizon: usize, season: usize, form: Form) -> Fit {
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
     let (first, second) = (mean(&series[..season]), mean(&series[season..2 * season]));
     let slope = (second - first) / season as f64;
     let middle = (season as f64 - 1.0) / 2.0;
     let level = first - slope * (middle + 1.0);
-    let mut indices: Vec<f64> = (0..season)
-        .map(|place| {
-            let trend = |t: usize| level + slope * (t + 1) as f64;
-            let (a, b) = (place, place + season);
-            ((series[a] - trend(a)) + (series[b] - trend(b))) / 2.0
-        })
-        .collect();
+    let index = |t: usize| {
+        let trend = level + slope * (t + 1) as f64;
+        match form {
+            Form::Additive => series[t] - trend,
+            Form::Multiplicative => series[t] / trend,
+        }
+    };
+    let mut indices: Vec<f64> =
+        (0..season).map(|place| f64::midpoint(index(place), index(place + season))).collect();
     let balance = mean(&indices);
-    indices.iter_mut().for_each(|index| *index -= balance);
-    let start = Run { errors: vec![], level: level + balance, slope, season: indices };
+    let (level, slope) = match form {
+        Form::Additive => {
+            indices.iter_mut().for_each(|index| *index -= balance);
+            (level + balance, slope)
+        }
+        Form::Multiplicative => {
+            indices.iter_mut().for_each(|index| *index /= balance);
+            (level * balance, slope * balance)
+        }
+    };
+    let start = Run { level, slope, season: indices, form, errors: vec![] };
     fitted(series, start, [true, true, true], horizon, 3)
-}
-
-/// Least-squares line: its value at the first place, and its slope.
-fn line(values: &[f64]) -> (f64, f64) {
-    let count = values.len() as f64;
-    let middle = (count - 1.0) / 2.0;
-    let mean = values.iter().sum::<f64>() / count;
-    let (mut above, mut below) = (0.0, 0.0);
-    for (place, value) in values.iter().enumerate() {
-        let offset = place as f64 - middle;
-        above += offset * (value - mean);
-        below += offset * offset;
-    }
-    let slope = if below > 0.0 { above / below } else { 0.0 };
-    (mean - slope * middle, slope)
 }
