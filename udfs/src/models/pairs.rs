@@ -16,11 +16,14 @@ use crate::math::{Answer, Fault, within};
 /// Arguments of such aggregates: what came, its probability, and an option.
 pub(super) const KINDS: &[Kind] = &[Kind::Boolean, Kind::Number, Kind::Integer];
 
+/// A result of pairs in ascending order and the option.
+pub(super) type Finish = fn(&[(f64, bool)], Option<i64>) -> Answer;
+
 /// An aggregate of pairs of a probability and what came.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pairs {
     /// The result for pairs in ascending order and the option.
-    pub finish: fn(&[(f64, bool)], Option<i64>) -> Answer,
+    pub finish: Finish,
 }
 
 /// Pairs so far, and the option if a row gave one.

@@ -16,6 +16,10 @@ use crate::function::coercion::{Kind, targets};
 use crate::function::page::Page;
 use crate::math::Fault;
 
+/// Computes a run of rows from their model, their features and a whole number each.
+pub(super) type Run =
+    fn(Option<&Scorer>, &StructArray, Option<&Int64Array>) -> std::result::Result<ArrayRef, Fault>;
+
 /// What a function computes for a run of rows.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shape {
@@ -24,11 +28,7 @@ pub(super) struct Shape {
     pub most: usize,
     pub output: fn() -> DataType,
     /// Result for rows of one model; without a model it is NULL, or what `None` gives.
-    pub run: fn(
-        Option<&Scorer>,
-        &StructArray,
-        Option<&Int64Array>,
-    ) -> std::result::Result<ArrayRef, Fault>,
+    pub run: Run,
 }
 
 #[derive(Debug)]

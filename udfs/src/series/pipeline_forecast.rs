@@ -80,6 +80,9 @@ struct Pipeline {
     level: Constant<f64>,
 }
 
+/// Largest amount of a deal: beyond it sums of squares do not hold.
+const AMOUNT_MAX: f64 = 1e18;
+
 impl Pipeline {
     fn row(
         &mut self,
@@ -93,6 +96,9 @@ impl Pipeline {
         }
         if let Some(amount) = amount.filter(|amount| !amount.is_finite()) {
             return Err(Fault(format!("amount must be finite, got {amount}")));
+        }
+        if let Some(amount) = amount.filter(|amount| amount.abs() > AMOUNT_MAX) {
+            return Err(Fault(format!("amount must be within 1e18, got {amount}")));
         }
         match (is_closed, is_won, amount, probability) {
             (Some(true), Some(false), ..) => {}
