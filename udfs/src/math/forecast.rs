@@ -150,7 +150,7 @@ pub fn info(series: &[f64], method: Option<Method>, season: usize) -> Option<Inf
     Some(Info { method: done.method, status: done.status, season: found, mase })
 }
 
-/// `series` divided by a power of two, which changes no digit, so that no square overflows; and that
+/// `series` divided by a power of two, which changes no digit, so that no square overflows; and the
 /// power.
 fn unit(series: &[f64]) -> Option<(Vec<f64>, f64)> {
     let mut known = *series.iter().find(|value| value.is_finite())?;

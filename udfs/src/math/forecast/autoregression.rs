@@ -214,7 +214,7 @@ impl<'a> Sample<'a> {
     }
 }
 
-/// Solves the symmetric system whose lower triangle is in `moments`, by Cholesky with a little ridge.
+/// Solves the symmetric system whose lower triangle is in `moments`: Cholesky, a little ridge.
 fn solved(
     moments: &mut [[f64; WIDTH]; WIDTH],
     products: &[f64; WIDTH],

@@ -2,7 +2,7 @@
 //!
 //! A member is fitted to the values as they are and, where all are positive, to their logarithms.
 //! At each of the last origins every candidate foretells what is already known; its mean absolute
-//! error ε there gives its weight, w = (1 / ε̄)⁴ · (1 / ε)², where ε̄ is the mean error of its scale.
+//! error ε there gives its weight, w = (1 / ε̄)⁴ · (1 / ε)²; ε̄ is the mean error of its scale.
 //! The errors of the weighted forecast from the same origins give the interval
 //! ([`super::conformal`]).
 
