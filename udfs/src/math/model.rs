@@ -76,6 +76,26 @@ pub struct Feature {
     pub points: Vec<f64>,
 }
 
+impl Model {
+    /// The model that `text` is.
+    ///
+    /// # Errors
+    /// A text that is no model.
+    pub fn read(text: &str) -> Result<Self, serde_json::Error> {
+        let mut model: Self = serde_json::from_str(text)?;
+        // A reader of JSON may be off by the last bit; points are on a grid that is much coarser.
+        model.intercept = rounded(model.intercept);
+        let points = model.features.iter_mut().flat_map(|feature| &mut feature.points);
+        points.for_each(|points| *points = rounded(*points));
+        Ok(model)
+    }
+}
+
+/// To a multiple of 2^-40: sums of such points are exact, whatever their order.
+pub(crate) fn rounded(points: f64) -> f64 {
+    (points * 1_099_511_627_776.0).round() / 1_099_511_627_776.0
+}
+
 /// `1 / (1 + e^-z)`.
 pub fn sigmoid(z: f64) -> f64 {
     1.0 / (1.0 + (-z).exp())

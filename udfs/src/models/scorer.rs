@@ -66,7 +66,7 @@ impl Scorer {
     /// # Errors
     /// A text that is no model, or one of a format that is not known here.
     pub(super) fn read(text: &str) -> Result<Self, Fault> {
-        let model: Model = serde_json::from_str(text)
+        let model = Model::read(text)
             .map_err(|error| Fault(format!("model is not what lead_model gives: {error}")))?;
         if model.format != FORMAT {
             let format = model.format;

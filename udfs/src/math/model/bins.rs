@@ -14,6 +14,7 @@ pub enum Bins {
     /// Numbers: bin 0 is missing, bin `k` begins at `edges[k - 2]` and holds it.
     Number {
         /// Lower bounds of the second bin of numbers and those after it, ascending.
+        #[serde(with = "exact")]
         edges: Vec<f64>,
     },
     /// Words: bin 0 holds words that are rare or new, bin 1 missing ones, the others `levels`.
@@ -21,6 +22,32 @@ pub enum Bins {
         /// Words with a bin of their own, ascending; the first is bin 2.
         levels: Vec<String>,
     },
+}
+
+/// Numbers as text: JSON readers may be off by the last bit, and a value on an edge would fall
+/// into another bin.
+mod exact {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Text(String),
+        Number(f64),
+    }
+
+    pub fn serialize<S: Serializer>(edges: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(edges.iter().map(f64::to_string))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
+        let edges = Vec::<Written>::deserialize(deserializer)?;
+        let number = |edge: Written| match edge {
+            Written::Number(number) => Ok(number),
+            Written::Text(text) => text.parse().map_err(D::Error::custom),
+        };
+        edges.into_iter().map(number).collect()
+    }
 }
 
 impl Bins {
