@@ -3,7 +3,10 @@
 /// Makes a function of one that is always inlined: on a machine with 256-bit vectors it runs compiled
 /// for those. The results are the same with any: nothing is fused or reordered.
 macro_rules! wide {
-    ($(#[$note:meta])* $name:ident($($argument:ident: $kind:ty),*) -> $output:ty = $narrow:ident) => {
+    (
+        $(#[$note:meta])*
+        $name:ident($($argument:ident: $kind:ty),*) -> $output:ty = $narrow:ident
+    ) => {
         $(#[$note])*
         pub fn $name($($argument: $kind),*) -> $output {
             #[cfg(target_arch = "x86_64")]

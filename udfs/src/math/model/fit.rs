@@ -314,7 +314,8 @@ mod tests {
             let mut other = part(cut.max(turn), 300);
             other.append(part(cut.min(turn), cut.max(turn)));
             other.append(part(0, cut.min(turn)));
-            let (one, other) = (train(&whole, Method::Scorecard, None), train(&other, Method::Scorecard, None));
+            let one = train(&whole, Method::Scorecard, None);
+            let other = train(&other, Method::Scorecard, None);
             prop_assert_eq!(&one, &other);
             // Points are exact: their sum is the same in any order.
             let (a, b) = (one.features[0].points[2], one.features[1].points[1]);
