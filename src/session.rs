@@ -13,12 +13,14 @@ mod expand;
 mod explain;
 mod forecast;
 mod gate;
+mod lead_model;
 mod limits;
 mod memory;
 mod pages;
 mod repeats;
 mod settings;
 mod stop;
+mod unnested;
 mod workers;
 
 use std::collections::HashMap;
@@ -32,6 +34,7 @@ use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool, TrackCons
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::optimizer::Optimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::Statement;
@@ -362,6 +365,7 @@ fn base_state(config: &Config, runtime: Arc<RuntimeEnv>) -> Result<SessionState>
         .with_runtime_env(runtime)
         .with_default_features()
         .with_physical_optimizer_rule(Arc::new(workers::YieldAfterJoins))
+        .with_optimizer_rules(unnested::KeysRepeat::among(Optimizer::new().rules))
         .build();
     let context = SessionContext::new_with_state(state);
     context.register_udf(settings::session_as_of());

@@ -316,6 +316,7 @@ const FUNCTIONS: &[&str] = &[
 const TABLE_FUNCTIONS: &[&str] = &[
     "capacity_gap",
     "forecast",
+    "lead_model",
     "lead_score",
     "pipeline_asof",
     "pipeline_waterfall",

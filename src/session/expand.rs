@@ -14,7 +14,7 @@ use datafusion::sql::sqlparser::ast::{
     VisitMut, VisitorMut,
 };
 
-use super::{forecast, limits};
+use super::{forecast, lead_model, limits};
 use crate::error::{Error, Result};
 
 /// A parameterised SELECT that `FROM name(...)` stands for.
@@ -68,6 +68,10 @@ impl TableFunctions {
     fn call(&self, name: &str, arguments: &[FunctionArg]) -> Result<Option<Query>> {
         if name == "forecast" {
             return forecast::query(&arguments_of(name, forecast::PARAMETERS, arguments)?)
+                .map(Some);
+        }
+        if name == "lead_model" {
+            return lead_model::query(&arguments_of(name, lead_model::PARAMETERS, arguments)?)
                 .map(Some);
         }
         let Some(template) = self.templates.get(name) else { return Ok(None) };

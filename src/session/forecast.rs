@@ -44,10 +44,8 @@ pub(super) fn query(arguments: &BTreeMap<String, Expr>) -> Result<Query> {
         true => String::new(),
         false => format!(" GROUP BY {}", groups.join(", ")),
     };
-    // An expression over the key, for the engine takes a bare key of GROUP BY to be unique even
-    // after unnest, and drops what follows it in ORDER BY and GROUP BY.
     let named: String = (groups.iter().enumerate())
-        .map(|(place, column)| format!("greatest({column}, {column}) AS key_{place}, "))
+        .map(|(place, column)| format!("{column} AS key_{place}, "))
         .collect();
     let until = match arguments.get("as_of") {
         Some(day) => format!(" FILTER (WHERE CAST({ts} AS date) <= {day})"),
@@ -100,7 +98,8 @@ pub(super) fn page() -> FunctionPage {
     }
 }
 
-fn relation(expr: &Expr) -> Result<String> {
+/// The relation that an argument names: bare, quoted, or a subquery.
+pub(super) fn relation(expr: &Expr) -> Result<String> {
     match expr {
         Expr::Subquery(query) => Ok(format!("({query}) AS series")),
         other => column(other),
@@ -108,11 +107,11 @@ fn relation(expr: &Expr) -> Result<String> {
 }
 
 /// A column or relation, named bare (`amount`) or quoted (`'amount'`); or an expression over columns.
-fn column(expr: &Expr) -> Result<String> {
+pub(super) fn column(expr: &Expr) -> Result<String> {
     let Some(text) = text(expr) else { return Ok(expr.to_string()) };
     let parts: Vec<&str> = text.split('.').map(str::trim).collect();
     if parts.iter().any(|part| part.is_empty()) {
-        return Err(Error::statement("42601", format!("forecast: '{text}' is not a name")));
+        return Err(Error::statement("42601", format!("'{text}' is not a name")));
     }
     Ok(parts
         .iter()
@@ -122,7 +121,7 @@ fn column(expr: &Expr) -> Result<String> {
 }
 
 /// Columns named as `a`, `(a, b)`, `'a,b'` or `''`.
-fn columns(expr: &Expr) -> Result<Vec<String>> {
+pub(super) fn columns(expr: &Expr) -> Result<Vec<String>> {
     match expr {
         Expr::Tuple(parts) => parts.iter().map(column).collect(),
         Expr::Nested(inner) => columns(inner),

@@ -1,7 +1,7 @@
 //! What every function says of itself, whatever it is made of: one source for the command line, the
 //! catalog that clients read, and the generated page.
 
-use super::{TableFunctionDefinition, forecast};
+use super::{TableFunctionDefinition, forecast, lead_model};
 
 /// What a function says of itself.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ pub struct FunctionPage {
 pub fn pages(definitions: &[TableFunctionDefinition]) -> Vec<FunctionPage> {
     let pack = runrate_udfs::functions().iter().map(packed);
     let mut tables: Vec<FunctionPage> = definitions.iter().map(table).collect();
-    tables.push(forecast::page());
+    tables.extend([forecast::page(), lead_model::page()]);
     tables.sort_by(|a, b| a.name.cmp(&b.name));
     pack.chain(tables).collect()
 }
