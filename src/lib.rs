@@ -33,7 +33,8 @@
 //! | [`config`] | every setting, resolved once; alone reads the environment |
 //! | [`error`] | every error, and the one table to SQLSTATE |
 //!
-//! The functions themselves are the crate `runrate_udfs`, which any DataFusion program can use.
+//! The functions themselves are the crate `runrate_udfs`, which any DataFusion program can use;
+//! `runrate_plugin` is the same as a shared library with a C interface.
 //!
 //! # Invariants
 //!
@@ -59,6 +60,8 @@
 //!   the process; types and operators are those of datafusion-pg-catalog; see [`server`].
 //! - **Table functions are macros.** `FROM capacity_gap(...)` is expanded in the syntax tree, so that
 //!   the planner sees an ordinary subquery; see [`session`].
+//! - **Keys repeat above an unnest.** The engine believes otherwise and drops what follows a key in
+//!   ORDER BY; a rule of ours makes it forget; see [`session`].
 //! - **One generation of tables.** All tables are pinned together after each commit, and a statement
 //!   reads one generation; see [`session`].
 

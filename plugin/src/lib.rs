@@ -73,3 +73,30 @@ fn aggregate(place: usize) -> Option<Arc<AggregateUDF>> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use datafusion::error::Result;
+    use datafusion::prelude::SessionContext;
+    use datafusion_proto::bytes::{logical_plan_from_bytes, logical_plan_to_bytes};
+
+    fn context() -> Result<SessionContext> {
+        let mut state = SessionContext::new().state();
+        runrate_udfs::register_all(&mut state)?;
+        Ok(SessionContext::new_with_state(state))
+    }
+
+    #[tokio::test]
+    async fn plans_travel_with_their_functions_by_name() -> Result<()> {
+        let (here, there) = (context()?, context()?);
+        for function in runrate_udfs::functions() {
+            let frame = here.sql(function.page().example.0).await?;
+            let bytes = logical_plan_to_bytes(frame.logical_plan())?;
+            let plan = logical_plan_from_bytes(&bytes, &there.task_ctx())?;
+            let answer = there.execute_logical_plan(plan).await?.collect().await?;
+            let (name, wanted) = (function.name(), frame.collect().await?);
+            assert_eq!(answer[0].column(0), wanted[0].column(0), "{name}");
+        }
+        Ok(())
+    }
+}
