@@ -2,6 +2,7 @@
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::prelude::SessionContext;
+use datafusion_common::ScalarValue;
 
 use super::*;
 
@@ -209,5 +210,62 @@ async fn forecasts() {
     ] {
         let text = refusal(sql).await;
         assert!(text.contains(words), "{sql}: {text}");
+    }
+}
+
+/// Calls of aggregates on the rows that [`SPREAD`] makes.
+const CALLS: &[&str] = &[
+    "engagement_score(x, TIMESTAMP '2026-01-01 00:00:00', TIMESTAMP '2026-03-01 00:00:00')",
+    "win_rate(b, x)",
+    "close_rate(b, x > 20)",
+    "sales_cycle_days(DATE '2026-01-01', d, b)",
+    "sales_cycle_days_median(DATE '2026-01-01', d, b)",
+    "wape(x, y)",
+    "forecast_bias(x, y)",
+    "mape(x, y)",
+    "forecast_accuracy(x, y)",
+    "mase(x, y, 50)",
+    "gini(x)",
+    "cv(x)",
+    "balance_index(x)",
+    "data_quality_score(b, x)",
+    "seasonal_index(d, x, 7)",
+    "auc(b, y / 101)",
+    "brier(b, y / 101)",
+    "log_loss(b, y / 101)",
+    "ece(b, y / 101)",
+    "lead_model(b, named_struct('x', x, 'y', y))",
+    "forecast(d, x, 3)",
+    "pipeline_forecast(x, y / 101, b, b)",
+];
+
+/// Two thousand rows of numbers, a truth and a day, in no order.
+const SPREAD: &str = "(SELECT k, (k * 7919 % 1009) / 10.09 + 0.1 AS x, (k * 104729 % 1013) / 10.13 + 0.1 AS y, \
+    k * 31 % 7 < 3 AS b, DATE '2026-01-01' + CAST(k * 37 % 400 AS int) AS d \
+    FROM generate_series(1, 2000) AS g(k)) AS t";
+
+#[tokio::test]
+async fn aggregates_agree_to_the_last_bit_however_they_are_computed() {
+    let ask = async |sql: &str, partitions: usize| -> String {
+        let config = datafusion::prelude::SessionConfig::new()
+            .with_target_partitions(partitions)
+            .with_batch_size(if partitions == 1 { 8_192 } else { 97 });
+        let mut state = SessionContext::new_with_config(config).state();
+        register_all(&mut state).expect("registers");
+        let frame = SessionContext::new_with_state(state).sql(sql).await.expect(sql);
+        let batches = frame.collect().await.expect(sql);
+        format!("{:?}", ScalarValue::try_from_array(batches[0].column(0), 0).expect(sql))
+    };
+    for call in CALLS {
+        let plain = ask(&format!("SELECT {call} FROM {SPREAD}"), 1).await;
+        let forms = [
+            (format!("SELECT {call} FROM {SPREAD}"), 4),
+            (format!("SELECT {call} FROM {SPREAD} GROUP BY k < 0"), 4),
+            (format!("SELECT {call} FROM (SELECT * FROM {SPREAD} ORDER BY y DESC) AS u"), 1),
+            (format!("SELECT {call} OVER () FROM {SPREAD} LIMIT 1"), 1),
+        ];
+        for (sql, partitions) in forms {
+            assert_eq!(ask(&sql, partitions).await, plain, "{sql}");
+        }
     }
 }
