@@ -342,7 +342,7 @@ impl PgCatalog {
         let ours = RecordBatch::try_new(schema.clone(), columns.collect())?;
         let mut batches = self.fixed_batches("pg_proc")?;
         batches.push(ours);
-        Ok(batches)
+        batches.iter().map(|batch| without_access(batch, "proacl")).collect()
     }
 
     fn fixed_batches(&self, name: &str) -> Result<Vec<RecordBatch>> {
@@ -367,6 +367,21 @@ impl PgCatalog {
             _ => return Ok(None),
         }))
     }
+}
+
+/// `batch` with the access list in `column` as a list, which clients take it for; it says nothing.
+fn without_access(batch: &RecordBatch, column: &str) -> Result<RecordBatch> {
+    let list = DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)));
+    let pairs = batch.schema_ref().fields().iter().zip(batch.columns());
+    let (fields, columns): (Vec<Field>, Vec<ArrayRef>) = pairs
+        .map(|(field, array)| match field.name() == column {
+            true => {
+                (Field::new(column, list.clone(), true), new_null_array(&list, batch.num_rows()))
+            }
+            false => (field.as_ref().clone(), array.clone()),
+        })
+        .unzip();
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
 }
 
 /// A column that says nothing: zeros where NULL cannot be.
