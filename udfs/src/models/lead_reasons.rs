@@ -80,9 +80,10 @@ fn run(
     points.push(scorer.model.intercept);
     labels.push(String::new());
     owners.push("(base)");
-    let mut picked: Vec<u32> = Vec::with_capacity(rows * (names.len() + 1));
+    let mut picked: Vec<u32> = Vec::with_capacity(rows * 4);
     let mut lengths = Vec::with_capacity(rows);
     let mut places: Vec<u32> = Vec::with_capacity(names.len());
+    let mut weights: Vec<f64> = Vec::with_capacity(names.len());
     for row in 0..rows {
         places.clear();
         places.extend(
@@ -95,45 +96,50 @@ fn run(
                 places.sort_by(|a, b| weight(b).total_cmp(&weight(a)).then(a.cmp(b)));
                 picked.push(base);
             }
-            Some(top @ 1..) => weightiest(&mut places, top as usize, weight),
+            Some(top @ 1..) => {
+                weights.clear();
+                weights.extend(places.iter().map(weight));
+                weightiest(&mut places, &mut weights, top as usize);
+            }
             Some(other) => return Err(Fault(format!("top must be 1 or more, got {other}"))),
         }
         lengths.push(places.len() + usize::from(top.is_none()));
         picked.extend(&places);
     }
-    list(&picked, lengths, &owners, &labels, &points)
+    list(picked, lengths, &owners, &labels, &points)
 }
 
-/// Leaves the `top` places of the most `weight`, in order; of equal ones the first.
-fn weightiest(places: &mut Vec<u32>, top: usize, weight: impl Fn(&u32) -> f64) {
+/// Leaves the `top` places of the most weight, in order; of equal ones the first.
+///
+/// `weights` has one entry a place, and is used up.
+fn weightiest(places: &mut Vec<u32>, weights: &mut [f64], top: usize) {
     // Most rows ask for few of a few: those kept so far stay in order at the front.
     let mut kept = 0;
     for at in 0..places.len() {
-        let place = places[at];
-        let weight_here = weight(&place);
-        let mut to = kept;
-        while to > 0 && weight(&places[to - 1]) < weight_here {
+        let (place, weight) = (places[at], weights[at]);
+        if kept == top && weights[kept - 1] >= weight {
+            continue;
+        }
+        let mut to = kept.min(top - 1);
+        while to > 0 && weights[to - 1] < weight {
+            (places[to], weights[to]) = (places[to - 1], weights[to - 1]);
             to -= 1;
         }
-        if to < top {
-            let end = kept.min(top - 1);
-            places.copy_within(to..end, to + 1);
-            places[to] = place;
-            kept = end + 1;
-        }
+        (places[to], weights[to]) = (place, weight);
+        kept = top.min(kept + 1);
     }
     places.truncate(kept);
 }
 
 fn list(
-    picked: &[u32],
+    picked: Vec<u32>,
     lengths: Vec<usize>,
     owners: &[&str],
     labels: &[String],
     points: &[f64],
 ) -> std::result::Result<ArrayRef, Fault> {
     let wrong = |error: arrow::error::ArrowError| Fault(error.to_string());
-    let picked = UInt32Array::from(picked.to_vec());
+    let picked = UInt32Array::from(picked);
     let texts = |texts: StringArray| -> std::result::Result<ArrayRef, Fault> {
         let views = cast(&texts, &DataType::Utf8View).map_err(wrong)?;
         debug_assert!(views.as_any().is::<StringViewArray>());
@@ -148,4 +154,26 @@ fn list(
     let field = Arc::new(Field::new_list_field(DataType::Struct(FIELDS.clone()), true));
     let offsets = OffsetBuffer::from_lengths(lengths);
     Ok(Arc::new(ListArray::try_new(field, offsets, Arc::new(items), None).map_err(wrong)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_weightiest_are_those_that_sorting_puts_first(
+            weights in prop::collection::vec(0_u8..9, 0..25), top in 1_usize..30,
+        ) {
+            let weights: Vec<f64> = weights.into_iter().map(f64::from).collect();
+            let mut sorted: Vec<u32> = (0..weights.len() as u32).collect();
+            sorted.sort_by(|a, b| weights[*b as usize].total_cmp(&weights[*a as usize]));
+            sorted.truncate(top);
+            let mut places: Vec<u32> = (0..weights.len() as u32).collect();
+            weightiest(&mut places, &mut weights.clone(), top);
+            prop_assert_eq!(places, sorted);
+        }
+    }
 }
