@@ -1,7 +1,7 @@
 //! Series over time: forecasts, what they rest on, and what the open pipeline adds up to.
 
 mod cmgr;
-mod forecast;
+pub(crate) mod forecast;
 mod forecast_info;
 mod growth_rate;
 mod history;

@@ -195,7 +195,9 @@ async fn forecasts() {
     let single = "SELECT f['yhat'], f['lo'], f['method'] FROM \
                   (SELECT unnest(forecast(DATE '2026-01-01', 7, 1)) AS f)";
     assert_eq!(one(single).await, "7.0 NULL naive");
-    assert_eq!(one("SELECT forecast(DATE '2026-01-01', CAST(NULL AS DOUBLE), 1)").await, "NULL");
+    let unknown = "SELECT f['yhat'], f['status'] FROM \
+                   (SELECT unnest(forecast(DATE '2026-01-01', CAST(NULL AS DOUBLE), 1)) AS f)";
+    assert_eq!(one(unknown).await, "NULL no_data");
     for (sql, words) in [
         (
             "SELECT forecast(DATE '2026-01-01', 1, 0)",

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, Float64Builder, Int32Array, Int64Array, ListArray, StringArray, StructArray,
+    Array, ArrayRef, Float64Array, Int32Array, Int64Array, ListArray, StringArray, StructArray,
     new_null_array,
 };
 use arrow::buffer::OffsetBuffer;
@@ -16,15 +16,16 @@ use super::history::{History, KINDS, state};
 use crate::function::fold::{Parts, error, udaf as fold};
 use crate::function::page::Page;
 use crate::math::Fault;
+use crate::math::forecast::grid::Grid;
 use crate::math::forecast::{Forecast, forecast};
 
 pub(crate) const PAGE: Page = Page {
     name: "forecast",
-    syntax: "forecast(ts, value, horizon [, method [, level [, season [, floor [, as_of [, gaps [, grain [, partial]]]]]]]])",
+    syntax: "forecast(ts, value, horizon [, method [, level [, season [, floor [, as_of [, gaps [, grain [, partial [, start_month [, history]]]]]]]]]])",
     summary: "Forecasts of a series with intervals: a list of structs (step, ds, yhat, lo, hi, method, status), one a step.",
     formula: "values at one time, or in one period of grain, are added; periods between the first and the last without a value count as gaps says; simple methods: yhat -+ z * sigma * growth with the step; theta, tsb, holt_winters_mul and ensemble: yhat -+ Student's quantile * root mean square miss from past origins * growth with the step; auto is the ensemble of Theta, Holt, damped Holt, Holt-Winters and autoregressions on values and logarithms, weighted by how they did from 12 past origins, of at least 6 values (below, the simple method that erred least), or tsb where more than half are zero",
-    nulls: "a row with NULL ts or value is ignored; no row gives NULL; lo and hi are NULL where the history says nothing of the error; a NULL option is its default: method auto, level 0.8, season the usual one of the grain (month 12, quarter 4, week 52, day 7), no floor, no as_of, gaps zero, grain auto, partial drop with as_of and keep without",
-    errors: "horizon outside 1 to 120, level outside 0 to 1, an unknown method, gaps, grain or partial, a season below 1, arguments that differ within a group, a ts that is irregular, a value that is NaN or infinite, with gaps error a period without a value",
+    nulls: "a row with NULL ts or value is ignored; no row gives NULL; a series that cannot be forecast gives one step of NULLs with its status: no_data (no value), irregular (times that make more than 100000 periods), stale (as many periods from the last value to as_of), gap (with gaps error), not_finite (NaN or infinity); lo and hi are NULL where the history says nothing of the error; a NULL option is its default: method auto, level 0.8, season the usual one of the grain (month 12, quarter 4, week 52, day 7), no floor, no as_of, gaps zero, grain auto, partial drop with as_of and keep without, start_month 1, history false",
+    errors: "horizon outside 1 to 120, level outside 0 to 1, an unknown method, gaps, grain or partial, a season below 1, a start_month outside 1 to 12, arguments that differ within a group",
     source: "R. J. Hyndman and G. Athanasopoulos, Forecasting: Principles and Practice, 3rd edition; intervals: V. Vovk and others, Algorithmic Learning in a Random World (split conformal)",
     example: (
         "SELECT f[1]['yhat'] FROM (SELECT forecast(d, v, 2, 'drift') AS f FROM (VALUES (DATE '2026-01-01', 10), (DATE '2026-02-01', 12), (DATE '2026-03-01', 14)) AS t(d, v))",
@@ -50,7 +51,7 @@ pub(crate) const PAGE: Page = Page {
         ),
         (
             "gaps",
-            "what a period without a value counts as: zero, carry (the value before), linear (between its neighbours) or error",
+            "what a period without a value counts as: zero, carry (the value before), linear (between its neighbours) or error (status gap)",
         ),
         (
             "grain",
@@ -59,6 +60,14 @@ pub(crate) const PAGE: Page = Page {
         (
             "partial",
             "keep or drop the last period if it is not over on as_of, or without it on the day of the last row",
+        ),
+        (
+            "start_month",
+            "month in which fiscal years begin (1 to 12), for a grain of quarter or year",
+        ),
+        (
+            "history",
+            "true gives the series before the forecast too: steps 0, -1, ... back, method history, yhat the value",
         ),
     ],
 };
@@ -75,17 +84,89 @@ pub(crate) fn udaf() -> Result<AggregateUDF> {
     })
 }
 
-/// A forecast, and the time of each of its steps.
-type Ahead = (Forecast, Vec<Option<i64>>);
+/// Steps of one result: those that were, if they are given, then those ahead.
+struct Steps {
+    /// Number of the first: 1 is the first step ahead.
+    first: i32,
+    dates: Vec<Option<i64>>,
+    values: Vec<Option<f64>>,
+    lower: Vec<Option<f64>>,
+    upper: Vec<Option<f64>>,
+    /// Name of the method of the steps ahead.
+    method: Option<&'static str>,
+    status: &'static str,
+}
+
+impl Steps {
+    /// The one step of a series that cannot be forecast.
+    fn none(status: &'static str) -> Self {
+        let nothing = || vec![None];
+        Self {
+            first: 1,
+            dates: vec![None],
+            values: nothing(),
+            lower: nothing(),
+            upper: nothing(),
+            method: None,
+            status,
+        }
+    }
+
+    /// Steps ahead of `grid`, with its own before them if `is_history_given`.
+    fn ahead(grid: &Grid, done: Forecast, is_history_given: bool) -> Self {
+        let before = if is_history_given { grid.values.len() } else { 0 };
+        let first = 1 - before as i64;
+        let steps = (first..).take(before + done.values.len());
+        let unknown = || std::iter::repeat_n(None, before);
+        let past = grid.values.iter().take(before).copied();
+        Self {
+            first: first as i32,
+            dates: steps.map(|step| grid.grain.later(grid.last, step)).collect(),
+            values: past.chain(done.values).map(Some).collect(),
+            lower: unknown().chain(done.lower).collect(),
+            upper: unknown().chain(done.upper).collect(),
+            method: Some(done.method.name()),
+            status: done.status.name(),
+        }
+    }
+
+    fn array(self, ts: &DataType) -> Result<StructArray> {
+        let count = self.values.len();
+        let numbers = |values: Vec<Option<f64>>| -> ArrayRef {
+            let finite = values.into_iter().map(|value| value.filter(|value| value.is_finite()));
+            Arc::new(finite.collect::<Float64Array>())
+        };
+        let numbering = self.first..self.first + count as i32;
+        let methods =
+            numbering.clone().map(|step| if step < 1 { Some("history") } else { self.method });
+        let numbering = numbering.map(|step| self.method.map(|_| step));
+        let dates: ArrayRef = Arc::new(Int64Array::from(self.dates));
+        let zone = match ts {
+            DataType::Timestamp(_, zone) => zone.clone(),
+            _ => None,
+        };
+        let dates = cast(&dates, &DataType::Timestamp(TimeUnit::Microsecond, zone))?;
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(numbering.collect::<Int32Array>()),
+            cast(&dates, ts)?,
+            numbers(self.values),
+            numbers(self.lower),
+            numbers(self.upper),
+            Arc::new(methods.collect::<StringArray>()),
+            Arc::new(StringArray::from_iter_values(std::iter::repeat_n(self.status, count))),
+        ];
+        Ok(StructArray::try_new(step_fields(ts), columns, None)?)
+    }
+}
 
 fn step_fields(ts: &DataType) -> Fields {
     Fields::from(vec![
-        Field::new("step", DataType::Int32, false),
+        Field::new("step", DataType::Int32, true),
         Field::new("ds", ts.clone(), true),
         Field::new("yhat", DataType::Float64, true),
         Field::new("lo", DataType::Float64, true),
         Field::new("hi", DataType::Float64, true),
-        Field::new("method", DataType::Utf8, false),
+        Field::new("method", DataType::Utf8, true),
         Field::new("status", DataType::Utf8, false),
     ])
 }
@@ -101,50 +182,28 @@ struct Series {
 }
 
 impl Series {
-    fn forecast(&self) -> std::result::Result<Option<Ahead>, Fault> {
+    /// The steps; `None` if there was no row at all.
+    fn steps(&self) -> std::result::Result<Option<Steps>, Fault> {
         let options = &self.history.options;
-        let Some(regular) = self.history.regular()? else { return Ok(None) };
+        if self.history.count() == 0 && options.is_unseen() {
+            return Ok(None);
+        }
         let (horizon, level, floor) = (options.horizon()?, options.level()?, options.floor()?);
         let method = options.method()?;
+        let regular = match self.history.regular()? {
+            Ok(regular) => regular,
+            Err(status) => return Ok(Some(Steps::none(status))),
+        };
         let grid = &regular.grid;
         let Some(mut done) = forecast(&grid.values, horizon, method, level, regular.season) else {
-            return Ok(None);
+            return Ok(Some(Steps::none("no_data")));
         };
         if let Some(floor) = floor {
             done.values.iter_mut().for_each(|value| *value = value.max(floor));
             let bounds = done.lower.iter_mut().chain(&mut done.upper).flatten();
             bounds.for_each(|bound| *bound = bound.max(floor));
         }
-        let dates = (1..=horizon as i64).map(|step| grid.grain.later(grid.last, step)).collect();
-        Ok(Some((done, dates)))
-    }
-
-    fn steps(&self, done: &Forecast, dates: Vec<Option<i64>>) -> Result<StructArray> {
-        let count = done.values.len();
-        let numbers = |values: &mut dyn Iterator<Item = Option<f64>>| -> ArrayRef {
-            let mut builder = Float64Builder::with_capacity(count);
-            values.for_each(|value| builder.append_option(value.filter(|v| v.is_finite())));
-            Arc::new(builder.finish())
-        };
-        let same = |text: &str| -> ArrayRef {
-            Arc::new(StringArray::from_iter_values(std::iter::repeat_n(text, count)))
-        };
-        let dates: ArrayRef = Arc::new(Int64Array::from(dates));
-        let zone = match &self.ts {
-            DataType::Timestamp(_, zone) => zone.clone(),
-            _ => None,
-        };
-        let dates = cast(&dates, &DataType::Timestamp(TimeUnit::Microsecond, zone))?;
-        let columns: Vec<ArrayRef> = vec![
-            Arc::new(Int32Array::from_iter_values(1..=count as i32)),
-            cast(&dates, &self.ts)?,
-            numbers(&mut done.values.iter().map(|value| Some(*value))),
-            numbers(&mut done.lower.iter().copied()),
-            numbers(&mut done.upper.iter().copied()),
-            same(done.method.name()),
-            same(done.status.name()),
-        ];
-        Ok(StructArray::try_new(step_fields(&self.ts), columns, None)?)
+        Ok(Some(Steps::ahead(grid, done, options.is_history_given())))
     }
 }
 
@@ -163,10 +222,10 @@ impl Accumulator for Series {
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
         let output = output(&self.ts);
-        let Some((done, dates)) = self.forecast().map_err(|fault| error(&PAGE, fault))? else {
+        let Some(steps) = self.steps().map_err(|fault| error(&PAGE, fault))? else {
             return ScalarValue::try_from_array(&new_null_array(&output, 1), 0);
         };
-        let steps = self.steps(&done, dates)?;
+        let steps = steps.array(&self.ts)?;
         let field = Arc::new(Field::new_list_field(steps.data_type().clone(), true));
         let offsets = OffsetBuffer::from_lengths([steps.len()]);
         let list = ListArray::new(field, offsets, Arc::new(steps), None);

@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Field, Fields};
 use datafusion_common::{Result, ScalarValue};
 use datafusion_expr::{Accumulator, AggregateUDF};
 
-use super::history::{History, KINDS, Problem, state};
+use super::history::{History, KINDS, state};
 use crate::function::fold::{Parts, error, udaf as fold};
 use crate::function::page::Page;
 use crate::math::Fault;
@@ -70,12 +70,10 @@ impl Series {
         let method = options.method()?;
         options.horizon()?;
         options.level()?;
-        let regular = match self.0.regular() {
+        let regular = match self.0.regular()? {
             Ok(regular) => regular,
-            Err(Problem::Series(status, _)) => return Ok((None, self.0.count(), status)),
-            Err(Problem::Call(fault)) => return Err(fault),
+            Err(status) => return Ok((None, self.0.count(), status)),
         };
-        let Some(regular) = regular else { return Ok((None, 0, "no_data")) };
         let info = info(&regular.grid.values, method, regular.season);
         let status = info.as_ref().map_or("no_data", |info| info.status.name());
         Ok((info, regular.grid.count, status))

@@ -13,7 +13,7 @@ use crate::function::fold::{Constant, error};
 use crate::function::page::Page;
 use crate::math::Fault;
 use crate::math::forecast::Method;
-use crate::math::forecast::grid::{Gaps, Grid, Period, Rules, grid};
+use crate::math::forecast::grid::{Broken, Gaps, Grid, Period, Rules, grid};
 
 /// Kinds of the arguments: ts, value, then the options in the order of [`Options`].
 pub(super) const KINDS: &[Kind] = &[
@@ -28,6 +28,8 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::Text,
     Kind::Text,
     Kind::Text,
+    Kind::Integer,
+    Kind::Boolean,
 ];
 const HORIZON_MAX: i64 = 120;
 const SEASON_MAX: i64 = 1_000;
@@ -44,6 +46,8 @@ pub(super) struct Options {
     gaps: Constant<String>,
     grain: Constant<String>,
     partial: Constant<String>,
+    start_month: Constant<i64>,
+    history: Constant<bool>,
 }
 
 type Checked<T> = std::result::Result<T, Fault>;
@@ -54,9 +58,11 @@ impl Options {
         let integers = |at: usize| columns.get(at).map(|array| array.as_primitive::<Int64Type>());
         let numbers = |at: usize| columns.get(at).map(|array| array.as_primitive::<Float64Type>());
         let texts = |at: usize| columns.get(at).map(|array| array.as_string::<i32>());
-        for (at, name, option) in
-            [(0, "horizon", &mut self.horizon), (3, "season", &mut self.season)]
-        {
+        for (at, name, option) in [
+            (0, "horizon", &mut self.horizon),
+            (3, "season", &mut self.season),
+            (9, "start_month", &mut self.start_month),
+        ] {
             let mut values = integers(at).into_iter().flatten().flatten();
             values.try_for_each(|value| option.see(name, Some(value)))?;
         }
@@ -73,6 +79,9 @@ impl Options {
             let mut values = texts(at).into_iter().flatten().flatten();
             values.try_for_each(|value| option.see_text(name, value))?;
         }
+        let flags = columns.get(10).map(|array| array.as_boolean());
+        let mut flags = flags.into_iter().flatten().flatten();
+        flags.try_for_each(|value| self.history.see("history", Some(value)))?;
         match columns.get(5) {
             Some(days) => self.see_as_of(days),
             None => Ok(()),
@@ -133,6 +142,18 @@ impl Options {
         }
     }
 
+    /// Whether the steps that were are given too.
+    pub(super) fn is_history_given(&self) -> bool {
+        self.history.get().unwrap_or(false)
+    }
+
+    fn start_month(&self) -> Checked<i64> {
+        match self.start_month.get().unwrap_or(1) {
+            month @ 1..=12 => Ok(month),
+            other => Err(Fault(format!("start_month must be from 1 to 12, got {other}"))),
+        }
+    }
+
     fn season(&self) -> Checked<Option<usize>> {
         match self.season.get() {
             None => Ok(None),
@@ -155,7 +176,8 @@ impl Options {
         };
         let gaps = self.gaps.known().map_or(Ok(Gaps::Zero), |name| Gaps::parse(name))?;
         let period = self.grain.known().map_or(Ok(None), |name| Period::parse(name))?;
-        Ok(Rules { period, gaps, as_of, is_partial_dropped })
+        let start_month = self.start_month()?;
+        Ok(Rules { period, gaps, as_of, is_partial_dropped, start_month })
     }
 }
 
@@ -163,22 +185,6 @@ impl Options {
 pub(super) struct Regular {
     pub grid: Grid,
     pub season: usize,
-}
-
-/// Why there is no series.
-pub(super) enum Problem {
-    /// The call is wrong.
-    Call(Fault),
-    /// The values or their times are; what `forecast_info` calls it, and the fault.
-    Series(&'static str, Fault),
-}
-
-impl From<Problem> for Fault {
-    fn from(problem: Problem) -> Self {
-        match problem {
-            Problem::Call(fault) | Problem::Series(_, fault) => fault,
-        }
-    }
 }
 
 /// Dated values in no order, and options.
@@ -244,6 +250,8 @@ impl History {
             ScalarValue::Utf8(options.gaps.get()),
             ScalarValue::Utf8(options.grain.get()),
             ScalarValue::Utf8(options.partial.get()),
+            ScalarValue::Int64(options.start_month.get()),
+            ScalarValue::Boolean(options.history.get()),
         ]
     }
 
@@ -257,16 +265,14 @@ impl History {
         size_of::<Self>() + self.points.capacity() * size_of::<(i64, f64)>()
     }
 
-    /// The rows as a regular series; `None` without any.
-    pub(super) fn regular(&self) -> std::result::Result<Option<Regular>, Problem> {
-        let rules = self.options.rules().map_err(Problem::Call)?;
-        let season = self.options.season().map_err(Problem::Call)?;
-        if let Some((_, value)) = self.points.iter().find(|(_, value)| !value.is_finite()) {
-            let fault = Fault(format!("value must be finite, got {value}"));
-            return Err(Problem::Series("not_finite", fault));
-        }
-        let grid =
-            grid(&self.points, &rules).map_err(|fault| Problem::Series("irregular", fault))?;
+    /// The rows as a regular series, or the status that says why they are none.
+    ///
+    /// # Errors
+    /// Options that cannot be.
+    pub(super) fn regular(&self) -> Checked<std::result::Result<Regular, &'static str>> {
+        let (rules, season) = (self.options.rules()?, self.options.season()?);
+        let grid = grid(&self.points, &rules).map_err(Broken::name);
+        let grid = grid.and_then(|grid| grid.ok_or("no_data"));
         Ok(grid.map(|grid| Regular { season: season.unwrap_or(grid.grain.season()), grid }))
     }
 }
@@ -285,6 +291,8 @@ pub(super) fn state() -> Vec<FieldRef> {
         ("gaps", DataType::Utf8),
         ("grain", DataType::Utf8),
         ("partial", DataType::Utf8),
+        ("start_month", DataType::Int64),
+        ("history", DataType::Boolean),
     ];
     [list("instants", DataType::Int64), list("values", DataType::Float64)]
         .into_iter()

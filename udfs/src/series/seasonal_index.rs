@@ -45,8 +45,13 @@ pub(crate) const PAGE: Page = Page {
 const KINDS: &[Kind] = &[Kind::Moment, Kind::Number, Kind::Integer];
 const DAY_US: i64 = 86_400_000_000;
 /// Times as they are, zero where there is none.
-const RULES: Rules =
-    Rules { period: None, gaps: Gaps::Zero, as_of: None, is_partial_dropped: false };
+const RULES: Rules = Rules {
+    period: None,
+    gaps: Gaps::Zero,
+    as_of: None,
+    is_partial_dropped: false,
+    start_month: 1,
+};
 
 /// The function, to be registered.
 pub(crate) fn udaf() -> Result<AggregateUDF> {

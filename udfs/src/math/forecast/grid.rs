@@ -6,6 +6,47 @@ use crate::math::Fault;
 /// Most grid points of a series: some 270 years of days.
 const POINTS_MAX: i64 = 100_000;
 
+/// Why values are no series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broken {
+    /// Times that make more than 100 000 periods.
+    Irregular,
+    /// The last value is more than 100 000 periods before `as_of`.
+    Stale,
+    /// The period of this day has no value, and none may be without.
+    Gap(i64),
+    /// A value is NaN or infinite.
+    NotFinite,
+}
+
+impl Broken {
+    /// Its name as a status in SQL.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Irregular => "irregular",
+            Self::Stale => "stale",
+            Self::Gap(_) => "gap",
+            Self::NotFinite => "not_finite",
+        }
+    }
+}
+
+impl From<Broken> for Fault {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Irregular => Self(
+                "ts is irregular: truncate it to a day, week, month, quarter or year first".into(),
+            ),
+            Broken::Stale => Self("as_of is too many periods after the last value".into()),
+            Broken::Gap(day) => {
+                let (year, month, day) = civil(day);
+                Self(format!("ts has a gap: no value at {year:04}-{month:02}-{day:02}"))
+            }
+            Broken::NotFinite => Self("value must be finite".into()),
+        }
+    }
+}
+
 /// What stands where a period has no value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gaps {
@@ -15,7 +56,7 @@ pub enum Gaps {
     Carry,
     /// A line from the value before to the one after.
     Linear,
-    /// A gap is a fault.
+    /// A series with a gap is broken.
     Error,
 }
 
@@ -44,9 +85,9 @@ pub enum Period {
     Week,
     /// A month.
     Month,
-    /// A quarter of the calendar year.
+    /// A quarter of the fiscal year.
     Quarter,
-    /// A calendar year.
+    /// A fiscal year.
     Year,
 }
 
@@ -79,8 +120,8 @@ impl Period {
         }
     }
 
-    /// The first day of the period of `instant`, as an instant.
-    fn first(self, instant: i64) -> i64 {
+    /// The first day of the period of `instant`, as an instant, where years begin in `start_month`.
+    fn first(self, instant: i64, start_month: i64) -> i64 {
         let day = instant.div_euclid(DAY_US);
         let (year, month, _) = civil(day);
         let first = match self {
@@ -88,8 +129,12 @@ impl Period {
             // Day 0 was a Thursday.
             Self::Week => day - (day + 3).rem_euclid(7),
             Self::Month => day_number(year, month, 1),
-            Self::Quarter => day_number(year, (month - 1) / 3 * 3 + 1, 1),
-            Self::Year => day_number(year, 1, 1),
+            Self::Quarter | Self::Year => {
+                let months = if self == Self::Year { 12 } else { 3 };
+                let count = year * 12 + month - 1;
+                let first = count - (count - (start_month - 1)).rem_euclid(months);
+                day_number(first.div_euclid(12), first.rem_euclid(12) + 1, 1)
+            }
         };
         first.saturating_mul(DAY_US)
     }
@@ -106,6 +151,8 @@ pub struct Rules {
     pub as_of: Option<i32>,
     /// Whether the last period goes if it is not over: a part of a period is no slump.
     pub is_partial_dropped: bool,
+    /// Month in which fiscal years begin (1 to 12), for periods of quarters and years.
+    pub start_month: i64,
 }
 
 /// A regular series.
@@ -126,15 +173,17 @@ pub struct Grid {
 /// With `as_of` the series reaches to the last period that is over on that day, filled as gaps are.
 ///
 /// # Errors
-/// A series of more than 100 000 periods, as irregular times make one; a gap where
-/// none may be.
-pub fn grid(points: &[(i64, f64)], rules: &Rules) -> Result<Option<Grid>, Fault> {
+/// Values that are no series.
+pub fn grid(points: &[(i64, f64)], rules: &Rules) -> Result<Option<Grid>, Broken> {
     let end = rules.as_of.map(i64::from);
     let known = |point: &&(i64, f64)| end.is_none_or(|end| point.0.div_euclid(DAY_US) <= end);
     let mut points: Vec<(i64, f64)> = points.iter().filter(known).copied().collect();
+    if points.iter().any(|(_, value)| !value.is_finite()) {
+        return Err(Broken::NotFinite);
+    }
     let Some(latest) = points.iter().map(|point| point.0).max() else { return Ok(None) };
     if let Some(period) = rules.period {
-        points.iter_mut().for_each(|point| point.0 = period.first(point.0));
+        points.iter_mut().for_each(|point| point.0 = period.first(point.0, rules.start_month));
     }
     let mut distinct = summed(&mut points);
     let times: Vec<i64> = distinct.iter().map(|point| point.0).collect();
@@ -152,14 +201,13 @@ pub fn grid(points: &[(i64, f64)], rules: &Rules) -> Result<Option<Grid>, Fault>
         last = before;
     } else if complete > 0 && rules.as_of.is_some() && is_known {
         if complete > POINTS_MAX {
-            return Err(Fault("as_of is too many periods after the last value".into()));
+            return Err(Broken::Stale);
         }
         last = grain.later(last, complete).unwrap_or(last);
     }
     let steps = grain.between(first, last).saturating_add(1);
     if steps > POINTS_MAX {
-        let message = "ts is irregular: truncate it to a day, week, month, quarter or year first";
-        return Err(Fault(message.into()));
+        return Err(Broken::Irregular);
     }
     let values = filled(&distinct, grain, steps as usize, rules.gaps)?;
     let is_used = |point: &&(i64, f64)| point.0 <= last;
@@ -207,7 +255,7 @@ fn filled(
     grain: Grain,
     steps: usize,
     gaps: Gaps,
-) -> Result<Vec<f64>, Fault> {
+) -> Result<Vec<f64>, Broken> {
     let mut places: Vec<Option<f64>> = vec![None; steps];
     for (instant, value) in points {
         if let Some(place) = places.get_mut(grain.between(points[0].0, *instant) as usize) {
@@ -237,9 +285,7 @@ fn filled(
             }
             (None, Gaps::Error) => {
                 let at = points.first().and_then(|first| grain.later(first.0, place as i64));
-                let (year, month, day) = civil(at.unwrap_or(0).div_euclid(DAY_US));
-                let date = format!("{year:04}-{month:02}-{day:02}");
-                return Err(Fault(format!("ts has a gap: no value at {date}")));
+                return Err(Broken::Gap(at.unwrap_or(0).div_euclid(DAY_US)));
             }
         };
         values.push(value);
@@ -259,8 +305,13 @@ mod tests {
         day(year, month, d) * DAY_US
     }
 
-    const PLAIN: Rules =
-        Rules { period: None, gaps: Gaps::Zero, as_of: None, is_partial_dropped: false };
+    const PLAIN: Rules = Rules {
+        period: None,
+        gaps: Gaps::Zero,
+        as_of: None,
+        is_partial_dropped: false,
+        start_month: 1,
+    };
 
     fn made(points: &[(i64, f64)], rules: Rules) -> (Vec<f64>, i64) {
         let grid = grid(points, &rules).expect("regular").expect("not empty");
@@ -279,8 +330,10 @@ mod tests {
         assert_eq!(by(Gaps::Zero), Ok(vec![3.0, 0.0, 0.0, 6.0, 9.0]));
         assert_eq!(by(Gaps::Carry), Ok(vec![3.0, 3.0, 3.0, 6.0, 9.0]));
         assert_eq!(by(Gaps::Linear), Ok(vec![3.0, 4.0, 5.0, 6.0, 9.0]));
-        assert_eq!(by(Gaps::Error), Err(Fault("ts has a gap: no value at 2026-02-01".into())));
-        assert!(grid(&[(0, 1.0), (1, 1.0), (i64::MAX, 1.0)], &PLAIN).is_err());
+        assert_eq!(by(Gaps::Error), Err(Broken::Gap(day(2026, 2, 1))));
+        let irregular = [(0, 1.0), (1, 1.0), (i64::MAX, 1.0)];
+        assert_eq!(grid(&irregular, &PLAIN), Err(Broken::Irregular));
+        assert_eq!(grid(&[(0, f64::NAN)], &PLAIN), Err(Broken::NotFinite));
         assert_eq!(grid(&[], &PLAIN), Ok(None));
     }
 
@@ -320,5 +373,9 @@ mod tests {
         assert_eq!(by(Period::Day).0.len(), 65);
         let quarter = Rules { period: Some(Period::Quarter), ..known(2026, 6, 30, true) };
         assert_eq!(made(&days[..2], quarter), (vec![3.0, 0.0], at(2026, 4, 1)));
+        // Years that begin in February: January is the end of the one before.
+        let fiscal = |period| Rules { period: Some(period), start_month: 2, ..PLAIN };
+        assert_eq!(made(&days, fiscal(Period::Quarter)), (vec![1.0, 6.0], at(2026, 2, 1)));
+        assert_eq!(made(&days, fiscal(Period::Year)), (vec![1.0, 6.0], at(2026, 2, 1)));
     }
 }
