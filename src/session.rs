@@ -11,9 +11,7 @@
 mod catalog;
 mod expand;
 mod explain;
-mod forecast;
 mod gate;
-mod lead_model;
 mod limits;
 mod memory;
 mod pages;

@@ -10,11 +10,13 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, FunctionArgOperator, Query, Statement, TableFactor, Value,
-    VisitMut, VisitorMut,
+    Expr, FunctionArg, Query, Statement, TableFactor, Value, VisitMut, VisitorMut,
 };
 
-use super::{forecast, lead_model, limits};
+use runrate_udfs::math::Fault;
+use runrate_udfs::relation::{self, RelationFunction};
+
+use super::limits;
 use crate::error::{Error, Result};
 
 /// A parameterised SELECT that `FROM name(...)` stands for.
@@ -66,17 +68,12 @@ impl TableFunctions {
     }
 
     fn call(&self, name: &str, arguments: &[FunctionArg]) -> Result<Option<Query>> {
-        if name == "forecast" {
-            return forecast::query(&arguments_of(name, forecast::PARAMETERS, arguments)?)
-                .map(Some);
-        }
-        if name == "lead_model" {
-            return lead_model::query(&arguments_of(name, lead_model::PARAMETERS, arguments)?)
-                .map(Some);
+        if let Some(function) = RelationFunction::named(name) {
+            return function.query(arguments).map(Some).map_err(refused);
         }
         let Some(template) = self.templates.get(name) else { return Ok(None) };
         let names: Vec<&str> = template.parameters.iter().map(|(name, _)| name.as_str()).collect();
-        let given = arguments_of(name, &names, arguments)?;
+        let given = relation::given(name, &names, arguments).map_err(refused)?;
         let mut values = BTreeMap::new();
         for (parameter, default) in &template.parameters {
             let value = given.get(parameter.as_str()).or(default.as_ref()).ok_or_else(|| {
@@ -120,48 +117,8 @@ fn expression(text: &str) -> Result<Expr> {
     Err(Error::statement("42601", format!("\"{text}\" is not an expression")))
 }
 
-/// Arguments by parameter: first the unnamed ones in order, then the named ones.
-pub(super) fn arguments_of(
-    function: &str,
-    parameters: &[&str],
-    arguments: &[FunctionArg],
-) -> Result<BTreeMap<String, Expr>> {
-    let refuse = |reason: String| Error::statement("42883", format!("{function}: {reason}"));
-    let mut given = BTreeMap::new();
-    for (place, argument) in arguments.iter().enumerate() {
-        let (name, value) = match argument {
-            FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => {
-                let name = parameters.get(place).ok_or_else(|| {
-                    refuse(format!("takes at most {} arguments", parameters.len()))
-                })?;
-                ((*name).to_owned(), value)
-            }
-            FunctionArg::Named { name, arg: FunctionArgExpr::Expr(value), operator }
-                if is_arrow(operator) =>
-            {
-                (name.value.to_lowercase(), value)
-            }
-            // The Postgres dialect parses the name of an argument as an expression.
-            FunctionArg::ExprNamed {
-                name: Expr::Identifier(name),
-                arg: FunctionArgExpr::Expr(value),
-                operator,
-            } if is_arrow(operator) => (name.value.to_lowercase(), value),
-            other => return Err(refuse(format!("argument {other} is not an expression"))),
-        };
-        if !parameters.contains(&name.as_str()) {
-            let known = parameters.join(", ");
-            return Err(refuse(format!("no argument is called {name}; it takes {known}")));
-        }
-        if given.insert(name.clone(), value.clone()).is_some() {
-            return Err(refuse(format!("argument {name} is given twice")));
-        }
-    }
-    Ok(given)
-}
-
-fn is_arrow(operator: &FunctionArgOperator) -> bool {
-    matches!(operator, FunctionArgOperator::RightArrow | FunctionArgOperator::Assignment)
+fn refused(fault: Fault) -> Error {
+    Error::statement("42883", fault.0)
 }
 
 /// Depth to which table functions may call each other.
@@ -271,5 +228,32 @@ mod tests {
             let error = expanded(sql).expect_err(sql);
             assert!(error.to_string().contains(words), "{sql}: {error}");
         }
+    }
+
+    #[test]
+    fn forecasts_and_models_become_aggregates() {
+        let sql = expanded("select * from forecast('demand.bookings', 'month', 'amount', 12)");
+        let sql = sql.expect("expands");
+        assert!(
+            sql.contains("forecast(\"month\", \"amount\", 12, NULL, NULL, NULL, NULL"),
+            "{sql}"
+        );
+        assert!(sql.contains("FROM \"demand\".\"bookings\")"), "{sql}");
+        let sql = expanded(
+            "select * from forecast((select * from b), ts => m, value => amount * 2, \
+             horizon => $1, level => 0.8, group_by => (region, team)) f",
+        );
+        let sql = sql.expect("expands");
+        assert!(sql.contains("GROUP BY region, team"), "{sql}");
+        assert!(sql.contains("forecast(m, amount * 2, $1, NULL, 0.8, NULL, NULL, NULL"), "{sql}");
+        assert!(sql.ends_with("AS steps) f"), "{sql}");
+        let sql = expanded(
+            "select * from lead_model((select * from l), label => won, \
+             features => (source, visits), group_by => 'segment')",
+        );
+        let sql = sql.expect("expands");
+        let call = "lead_model(won, named_struct('source', source, 'visits', visits), NULL, NULL)";
+        assert!(sql.contains(call), "{sql}");
+        assert!(sql.contains("GROUP BY \"segment\""), "{sql}");
     }
 }

@@ -1,7 +1,9 @@
 //! What every function says of itself, whatever it is made of: one source for the command line, the
 //! catalog that clients read, and the generated page.
 
-use super::{TableFunctionDefinition, forecast, lead_model};
+use runrate_udfs::relation::{RELATION_FUNCTIONS, RelationFunction};
+
+use super::TableFunctionDefinition;
 
 /// What a function says of itself.
 #[derive(Debug, Clone)]
@@ -28,7 +30,7 @@ pub struct FunctionPage {
 pub fn pages(definitions: &[TableFunctionDefinition]) -> Vec<FunctionPage> {
     let pack = runrate_udfs::functions().iter().map(packed);
     let mut tables: Vec<FunctionPage> = definitions.iter().map(table).collect();
-    tables.extend([forecast::page(), lead_model::page()]);
+    tables.extend(RELATION_FUNCTIONS.iter().map(in_from));
     tables.sort_by(|a, b| a.name.cmp(&b.name));
     pack.chain(tables).collect()
 }
@@ -51,6 +53,21 @@ fn packed(function: &runrate_udfs::Function) -> FunctionPage {
         notes: notes.map(|(name, text)| (name, text.to_owned())).to_vec(),
         example: page.example.0.into(),
         gives: Some(page.example.1.into()),
+    }
+}
+
+fn in_from(function: &RelationFunction) -> FunctionPage {
+    let notes = [("Rules", function.rules), ("Grain", function.grain), ("Units", function.units)];
+    let arguments = function.parameters.iter();
+    FunctionPage {
+        name: function.name.into(),
+        kind: "table",
+        syntax: format!("{}({})", function.name, bracketed(function.parameters, function.needed)),
+        summary: function.summary.into(),
+        arguments: arguments.map(|name| ((*name).into(), function.meaning(name).into())).collect(),
+        notes: notes.map(|(name, text)| (name, text.to_owned())).to_vec(),
+        example: function.example.into(),
+        gives: None,
     }
 }
 
@@ -102,7 +119,7 @@ fn meaning(field: &str, default: Option<&str>) -> String {
 }
 
 /// `a, b [, c [, d]]` where the first `needed` must be given.
-pub(super) fn bracketed(names: &[&str], needed: usize) -> String {
+fn bracketed(names: &[&str], needed: usize) -> String {
     let mut text = names[..needed].join(", ");
     for (place, name) in names.iter().enumerate().skip(needed) {
         let (space, comma) = if place == 0 { ("", "") } else { (" ", ", ") };

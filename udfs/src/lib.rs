@@ -23,6 +23,8 @@
 //! Arguments can be named: `lead_score(fit => 80, engagement => 60)`.
 //! Bad values are refused with the name of the function and of the argument.
 //!
+//! `FROM forecast(...)` and `FROM lead_model(...)` need one more call: see [`relation`].
+//!
 //! The formulas are in [`math`], free of Arrow and of the engine.
 
 pub mod math;
@@ -38,6 +40,7 @@ mod models;
 mod pipeline;
 mod quality;
 mod quotas;
+pub mod relation;
 mod series;
 
 #[cfg(test)]
