@@ -32,6 +32,7 @@ def arguments():
     parser.add_argument("--order")
     parser.add_argument("--missing", default="Select")
     parser.add_argument("--runrate", default="target/release/runrate")
+    parser.add_argument("--method", default="auto", help="auto, scorecard, gbdt or naive_bayes")
     parser.add_argument("--peer", action="store_true")
     return parser.parse_args()
 
@@ -66,7 +67,8 @@ def read(options):
 class Program:
     """A lake of its own with the leads in it."""
 
-    def __init__(self, path, rows, numbers, words):
+    def __init__(self, path, rows, numbers, words, method):
+        self.method = method
         self.path, self.folder = path, tempfile.TemporaryDirectory()
         self.names = [f"n{at}" for at in range(numbers)] + [f"w{at}" for at in range(words)]
         casts = [f"CAST(n{at} AS double)" for at in range(numbers)]
@@ -94,7 +96,7 @@ class Program:
     def chances(self, taught, scored):
         """Probability of each row that `scored` lets through, by its place."""
         sql = (
-            f"WITH m AS (SELECT lead_model(CAST(won AS boolean), {self.features}) AS model"
+            f"WITH m AS (SELECT lead_model(CAST(won AS boolean), {self.features}, '{self.method}') AS model"
             f" FROM raw.scored_leads WHERE {taught})"
             f" SELECT place, lead_probability((SELECT model FROM m), {self.features}) AS p"
             f" FROM raw.scored_leads WHERE {scored}"
@@ -165,7 +167,7 @@ def peers(rows, numbers):
 def main():
     options = arguments()
     rows, numbers, words = read(options)
-    program = Program(options.runrate, rows, numbers, words)
+    program = Program(options.runrate, rows, numbers, words, options.method)
     found = {}
     for fold in range(FOLDS):
         at = f"CAST(fold AS bigint) = {fold}"

@@ -2,6 +2,7 @@
 //!
 //! A model is made of binned features: every value falls into a bin, and every bin is worth points.
 //! The points of a row and the base add up to its logit, so that a score can be explained exactly.
+//! With trees, the points that a feature has on the ways of a row through them are added to its own.
 //! Training sees rows in an order of their own content: neither the order in which they come nor
 //! how they are batched changes a bit of the model.
 
@@ -11,6 +12,7 @@ pub mod fit;
 pub mod quality;
 pub mod scorecard;
 pub mod table;
+pub mod trees;
 
 pub use fit::{Method, train};
 
@@ -63,6 +65,9 @@ pub struct Model {
     pub intercept: f64,
     /// The features, in the order of their names in training.
     pub features: Vec<Feature>,
+    /// Trees over the bins of the features, whose points are added too.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub trees: Vec<trees::Tree>,
 }
 
 /// A feature: how its values fall into bins, and what each bin is worth.
@@ -87,7 +92,23 @@ impl Model {
         model.intercept = rounded(model.intercept);
         let points = model.features.iter_mut().flat_map(|feature| &mut feature.points);
         points.for_each(|points| *points = rounded(*points));
+        let nodes = model.trees.iter_mut().flat_map(|tree| &mut tree.nodes);
+        nodes.for_each(|node| node.points = rounded(node.points));
         Ok(model)
+    }
+
+    /// What keeps it from being a model; `None` for a sound one.
+    pub fn damage(&self) -> Option<String> {
+        for feature in &self.features {
+            if feature.points.len() != feature.bins.len() {
+                return Some(format!("{} has not a point for each bin", feature.name));
+            }
+            if !self.trees.is_empty() && feature.bins.len() > trees::BINS {
+                return Some(format!("{} has more bins than trees can ask for", feature.name));
+            }
+        }
+        let trees = self.trees.iter();
+        trees.filter_map(|tree| tree.damage(self.features.len())).next().map(str::to_owned)
     }
 }
 

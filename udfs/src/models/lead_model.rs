@@ -21,10 +21,10 @@ pub(crate) const PAGE: Page = Page {
     name: "lead_model",
     syntax: "lead_model(label, features [, method [, version]])",
     summary: "Model of which leads convert, learnt from leads whose end is known (JSON, for lead_probability).",
-    formula: "scorecard: logistic regression on bins (24 quantiles of a number, words with 10 rows or more), ridge penalty by 4-fold cross-validation, slope and intercept calibrated on the folds; if that does not beat the base rate by two standard errors the model is the base rate, with status no_signal",
+    formula: "scorecard: logistic regression on bins (24 quantiles of a number, words with 10 rows or more), ridge penalty by 4-fold cross-validation; gbdt: boosted trees of up to 12 leaves on up to 62 bins, their number by the same folds; naive_bayes: the share of each bin among won and among lost rows; auto: gbdt if it beats scorecard on the folds by more than a standard error; slope and intercept are calibrated on the folds; a model that does not beat the base rate by two standard errors (gbdt three) is the base rate, with status no_signal",
     nulls: "a row with NULL label is not learnt from; a NULL feature is a value of its own; no row gives NULL; labels that are all the same give a model with status one_class, whose probabilities are NULL",
     errors: "features that are no struct of numbers, texts and booleans, an unknown method, a method or version that differs within a group",
-    source: "L. C. Thomas, Consumer credit models, 2009 (scorecards); J. Platt, 1999 (calibration)",
+    source: "L. C. Thomas, Consumer credit models, 2009 (scorecards); J. H. Friedman, 2001, and G. Ke and others, LightGBM, 2017 (trees); J. Platt, 1999 (calibration)",
     example: (
         "SELECT strpos(lead_model(l, named_struct('source', s)), 'one_class') > 0 FROM (VALUES (true, 'web'), (true, 'fair')) AS t(l, s)",
         "true",
@@ -38,7 +38,7 @@ pub(crate) const PAGE: Page = Page {
             "features",
             "what was known when the lead was to be scored, never later: named_struct('name', column, ...) of numbers, texts and booleans",
         ),
-        ("method", "scorecard (default)"),
+        ("method", "auto (default), scorecard, gbdt or naive_bayes"),
         ("version", "name of this version, kept in the model"),
     ],
 };
@@ -143,7 +143,7 @@ impl Rows {
             return Ok(None);
         }
         let rows = rows.as_struct();
-        let method = one(rows, 2)?.unwrap_or_else(|| "scorecard".into());
+        let method = one(rows, 2)?.unwrap_or_else(|| "auto".into());
         let method = Method::parse(&method)
             .map_err(|fault| exec_datafusion_err!("{}: {}", PAGE.name, fault.0))?;
         let labels = rows.column(0).as_boolean().iter().collect();

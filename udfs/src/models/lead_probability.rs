@@ -17,7 +17,7 @@ pub(crate) const PAGE: Page = Page {
     name: "lead_probability",
     syntax: "lead_probability(model, features)",
     summary: "Chance that a lead converts, by a model (ratio 0 to 1).",
-    formula: "1 / (1 + exp(-(intercept + sum of the points of the bins that the features fall into)))",
+    formula: "1 / (1 + exp(-(intercept + sum of the points of the bins that the features fall into + sum of the points of their leaves)))",
     nulls: "NULL model gives NULL, as does a model that saw one outcome only; a feature that is NULL or not given is missing, which is a bin of its own; a word that was rare or unknown falls into the bin of the others",
     errors: "a text that lead_model did not give, a number where the model has words or the other way round",
     source: "the model of lead_model; features are matched by name, and those it does not know are ignored",

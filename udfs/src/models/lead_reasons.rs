@@ -21,10 +21,10 @@ pub(crate) const PAGE: Page = Page {
     name: "lead_reasons",
     syntax: "lead_reasons(model, features [, top])",
     summary: "Why a lead has its probability: a list of structs (feature, value, points), the weightiest first.",
-    formula: "points of the bins that the features fall into; with (base), the logit of a row without points, they add up to the logit of lead_probability",
+    formula: "points of the bins that the features fall into, and with trees what each question to a feature on the way to the leaf adds; with (base), the logit of a row without points, they add up to the logit of lead_probability",
     nulls: "NULL model gives NULL, as does a model that saw one outcome only; NULL top gives all features and (base)",
     errors: "as lead_probability; top below 1",
-    source: "scorecards: their reasons are exact, not an approximation after the fact",
+    source: "scorecards: their reasons are exact, not an approximation after the fact; trees: A. Saabas, Interpreting random forests, 2014",
     example: (
         r#"SELECT lead_reasons('{"format":1,"method":"scorecard","status":"ok","rows":4,"positives":2,"unlabelled":0,"base_rate":0.5,"log_loss":0.5,"base_log_loss":0.7,"lambda":1,"warnings":[],"intercept":0,"features":[{"name":"visits","bins":{"kind":"number","edges":[3]},"points":[0,-1,1]}]}', named_struct('visits', 5), 1)[1]['value']"#,
         "3 or more",
@@ -69,7 +69,8 @@ fn run(
     let names = &scorer.model.features;
     // Every bin of every feature in one row of labels, and the base behind them.
     let mut starts = Vec::with_capacity(names.len());
-    let (mut points, mut labels, mut owners) = (vec![], vec![], vec![]);
+    let mut points: Vec<f64> = vec![];
+    let (mut labels, mut owners) = (vec![], vec![]);
     for feature in names {
         starts.push(points.len());
         points.extend(&feature.points);
@@ -77,78 +78,88 @@ fn run(
         owners.extend(std::iter::repeat_n(feature.name.as_str(), feature.points.len()));
     }
     let base = points.len() as u32;
-    points.push(scorer.model.intercept);
     labels.push(String::new());
     owners.push("(base)");
-    let mut picked: Vec<u32> = Vec::with_capacity(rows * 4);
+    let shares = scorer.shares(&codes, rows);
+    let mut picked = Picked::with_capacity(rows * 4);
     let mut lengths = Vec::with_capacity(rows);
-    let mut places: Vec<u32> = Vec::with_capacity(names.len());
-    let mut weights: Vec<f64> = Vec::with_capacity(names.len());
     for row in 0..rows {
-        places.clear();
-        places.extend(
-            codes.iter().zip(&starts).map(|(codes, start)| (start + codes[row] as usize) as u32),
-        );
-        let weight = |place: &u32| points[*place as usize].abs();
-        let top = top.filter(|top| top.is_valid(row)).map(|top| top.value(row));
-        match top {
+        let start = picked.places.len();
+        let share = |at: usize| shares.as_ref().map_or(0.0, |all| all[row * names.len() + at]);
+        let reasons = codes.iter().zip(&starts).enumerate().map(|(at, (codes, start))| {
+            let place = start + codes[row] as usize;
+            (place as u32, points[place] + share(at))
+        });
+        match top.filter(|top| top.is_valid(row)).map(|top| top.value(row)) {
             None => {
-                places.sort_by(|a, b| weight(b).total_cmp(&weight(a)).then(a.cmp(b)));
-                picked.push(base);
+                picked.push((base, scorer.model.intercept));
+                picked.weightiest(reasons, names.len());
             }
-            Some(top @ 1..) => {
-                weights.clear();
-                weights.extend(places.iter().map(weight));
-                weightiest(&mut places, &mut weights, top as usize);
-            }
+            Some(top @ 1..) => picked.weightiest(reasons, top as usize),
             Some(other) => return Err(Fault(format!("top must be 1 or more, got {other}"))),
         }
-        lengths.push(places.len() + usize::from(top.is_none()));
-        picked.extend(&places);
+        lengths.push(picked.places.len() - start);
     }
-    list(picked, lengths, &owners, &labels, &points)
+    list(picked, lengths, &owners, &labels)
 }
 
-/// Leaves the `top` places of the most weight, in order; of equal ones the first.
-///
-/// `weights` has one entry a place, and is used up.
-fn weightiest(places: &mut Vec<u32>, weights: &mut [f64], top: usize) {
-    // Most rows ask for few of a few: those kept so far stay in order at the front.
-    let mut kept = 0;
-    for at in 0..places.len() {
-        let (place, weight) = (places[at], weights[at]);
-        if kept == top && weights[kept - 1] >= weight {
-            continue;
-        }
-        let mut to = kept.min(top - 1);
-        while to > 0 && weights[to - 1] < weight {
-            (places[to], weights[to]) = (places[to - 1], weights[to - 1]);
-            to -= 1;
-        }
-        (places[to], weights[to]) = (place, weight);
-        kept = top.min(kept + 1);
+/// Reasons that are given: places among all labels, and points.
+#[derive(Default)]
+struct Picked {
+    places: Vec<u32>,
+    points: Vec<f64>,
+}
+
+impl Picked {
+    fn with_capacity(count: usize) -> Self {
+        Self { places: Vec::with_capacity(count), points: Vec::with_capacity(count) }
     }
-    places.truncate(kept);
+
+    fn push(&mut self, (place, points): (u32, f64)) {
+        self.places.push(place);
+        self.points.push(points);
+    }
+
+    /// Adds the `top` of `reasons` that have the most points, whatever their sign, in order; of equal
+    /// ones the first.
+    fn weightiest(&mut self, reasons: impl Iterator<Item = (u32, f64)>, top: usize) {
+        // Most rows ask for few of a few: those picked so far stay in order at the end.
+        let start = self.places.len();
+        for (place, points) in reasons {
+            let weight = points.abs();
+            let end = self.places.len();
+            if end - start < top {
+                self.push((place, points));
+            } else if self.points[end - 1].abs() >= weight {
+                continue;
+            }
+            let mut to = self.places.len() - 1;
+            while to > start && self.points[to - 1].abs() < weight {
+                (self.places[to], self.points[to]) = (self.places[to - 1], self.points[to - 1]);
+                to -= 1;
+            }
+            (self.places[to], self.points[to]) = (place, points);
+        }
+    }
 }
 
 fn list(
-    picked: Vec<u32>,
+    picked: Picked,
     lengths: Vec<usize>,
     owners: &[&str],
     labels: &[String],
-    points: &[f64],
 ) -> std::result::Result<ArrayRef, Fault> {
     let wrong = |error: arrow::error::ArrowError| Fault(error.to_string());
-    let picked = UInt32Array::from(picked);
+    let places = UInt32Array::from(picked.places);
     let texts = |texts: StringArray| -> std::result::Result<ArrayRef, Fault> {
         let views = cast(&texts, &DataType::Utf8View).map_err(wrong)?;
         debug_assert!(views.as_any().is::<StringViewArray>());
-        take(&views, &picked, None).map_err(wrong)
+        take(&views, &places, None).map_err(wrong)
     };
     let columns = vec![
         texts(StringArray::from_iter_values(owners))?,
         texts(StringArray::from_iter_values(labels))?,
-        take(&Float64Array::from(points.to_vec()), &picked, None).map_err(wrong)?,
+        Arc::new(Float64Array::from(picked.points)),
     ];
     let items = StructArray::try_new(FIELDS.clone(), columns, None).map_err(wrong)?;
     let field = Arc::new(Field::new_list_field(DataType::Struct(FIELDS.clone()), true));
@@ -165,15 +176,16 @@ mod tests {
     proptest! {
         #[test]
         fn the_weightiest_are_those_that_sorting_puts_first(
-            weights in prop::collection::vec(0_u8..9, 0..25), top in 1_usize..30,
+            weights in prop::collection::vec(-9_i8..9, 0..25), top in 1_usize..30,
         ) {
-            let weights: Vec<f64> = weights.into_iter().map(f64::from).collect();
             let mut sorted: Vec<u32> = (0..weights.len() as u32).collect();
-            sorted.sort_by(|a, b| weights[*b as usize].total_cmp(&weights[*a as usize]));
+            sorted.sort_by_key(|place| std::cmp::Reverse(weights[*place as usize].abs()));
             sorted.truncate(top);
-            let mut places: Vec<u32> = (0..weights.len() as u32).collect();
-            weightiest(&mut places, &mut weights.clone(), top);
-            prop_assert_eq!(places, sorted);
+            let mut picked = Picked::default();
+            picked.push((99, 0.5));
+            let reasons = weights.iter().enumerate();
+            picked.weightiest(reasons.map(|(at, weight)| (at as u32, f64::from(*weight))), top);
+            prop_assert_eq!(&picked.places[1..], sorted);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::array::{Array, Float64Array, StringArray, StructArray};
 
 use super::features::{Given, columns};
+use super::forest::Forest;
 use crate::math::Fault;
 use crate::math::model::bins::Bins;
 use crate::math::model::{FORMAT, Feature, Model, Status};
@@ -13,6 +14,7 @@ use crate::math::model::{FORMAT, Feature, Model, Status};
 pub(super) struct Scorer {
     pub model: Model,
     words: Vec<Option<Words>>,
+    forest: Option<Forest>,
 }
 
 /// Words of a feature by what tells them apart.
@@ -72,15 +74,15 @@ impl Scorer {
             let format = model.format;
             return Err(Fault(format!("model has format {format}, known is {FORMAT}")));
         }
-        if let Some(bad) = model.features.iter().find(|f| f.points.len() != f.bins.len()) {
-            let message = format!("model is damaged: {} has not a point for each bin", bad.name);
-            return Err(Fault(message));
+        if let Some(damage) = model.damage() {
+            return Err(Fault(format!("model is damaged: {damage}")));
         }
         let words = model.features.iter().map(|feature| match &feature.bins {
             Bins::Text { levels } => Some(Words::new(levels)),
             Bins::Number { .. } => None,
         });
-        Ok(Self { words: words.collect(), model })
+        let forest = (!model.trees.is_empty()).then(|| Forest::new(&model.trees));
+        Ok(Self { words: words.collect(), forest, model })
     }
 
     /// Whether the model knows nothing at all.
@@ -125,7 +127,15 @@ impl Scorer {
             let points = &feature.points;
             logits.iter_mut().zip(codes).for_each(|(logit, code)| *logit += points[*code as usize]);
         }
+        if let Some(forest) = &self.forest {
+            forest.add(codes, &mut logits);
+        }
         logits
+    }
+
+    /// What trees add to each feature in each row, a row after the other; `None` without trees.
+    pub(super) fn shares(&self, codes: &[Vec<u16>], rows: usize) -> Option<Vec<f64>> {
+        self.forest.as_ref().map(|forest| forest.shares(codes, rows))
     }
 }
 

@@ -51,8 +51,9 @@ mod exact {
 }
 
 impl Bins {
-    /// Bins of a column: for numbers up to `most` that hold about as many rows each.
-    pub(crate) fn of(column: &Ranked, most: usize) -> Self {
+    /// Bins of a column: for numbers up to `most` that hold about as many rows each, for words one
+    /// for each of the `words_most` that come most often.
+    pub(crate) fn of(column: &Ranked, most: usize, words_most: usize) -> Self {
         match column {
             Ranked::Numbers(values) => {
                 let mut sorted: Vec<f64> = values.iter().copied().filter(|v| !v.is_nan()).collect();
@@ -72,7 +73,12 @@ impl Bins {
                 let mut counts = vec![0_usize; words.len()];
                 places.iter().filter(|p| **p != MISSING).for_each(|p| counts[*p as usize] += 1);
                 let levels = words.iter().zip(counts).filter(|(_, count)| *count >= ROWS_MIN);
-                Self::Text { levels: levels.map(|(word, _)| word.clone()).collect() }
+                let mut levels: Vec<(&String, usize)> = levels.collect();
+                levels.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+                levels.truncate(words_most);
+                let mut levels: Vec<String> = levels.into_iter().map(|(w, _)| w.clone()).collect();
+                levels.sort_unstable();
+                Self::Text { levels }
             }
         }
     }
@@ -150,16 +156,16 @@ mod tests {
 
     #[test]
     fn numbers_fall_between_quantiles() {
-        let bins = Bins::of(&Ranked::Numbers((0..100).map(f64::from).collect()), 4);
+        let bins = Bins::of(&Ranked::Numbers((0..100).map(f64::from).collect()), 4, 9);
         assert_eq!(bins, Bins::Number { edges: vec![25.0, 50.0, 75.0] });
         let places: Vec<usize> =
             [-5.0, 24.9, 25.0, 75.0, 1e9, f64::NAN].map(|v| bins.of_number(v)).to_vec();
         assert_eq!(places, [1, 1, 2, 4, 4, 0]);
         let labels: Vec<String> = (0..5).map(|bin| bins.label(bin)).collect();
         assert_eq!(labels, ["(missing)", "below 25", "25 to 50", "50 to 75", "75 or more"]);
-        let flat = Bins::of(&Ranked::Numbers(vec![3.0; 50]), 24);
+        let flat = Bins::of(&Ranked::Numbers(vec![3.0; 50]), 24, 9);
         assert_eq!((flat.len(), flat.of_number(3.0), flat.label(1)), (2, 1, "any".into()));
-        assert_eq!(Bins::of(&Ranked::Numbers(vec![f64::NAN]), 24).len(), 2);
+        assert_eq!(Bins::of(&Ranked::Numbers(vec![f64::NAN]), 24, 9).len(), 2);
     }
 
     #[test]
@@ -167,11 +173,13 @@ mod tests {
         let mut places = vec![0; 12];
         places.extend([1, MISSING]);
         let column = Ranked::Words(places, vec!["often".into(), "rare".into()]);
-        let bins = Bins::of(&column, 24);
+        let bins = Bins::of(&column, 24, 9);
         assert_eq!(bins, Bins::Text { levels: vec!["often".into()] });
         assert_eq!(bins.of_word(Some("often")), 2);
         assert_eq!((bins.of_word(Some("rare")), bins.of_word(Some("new"))), (0, 0));
         assert_eq!((bins.of_word(None), bins.label(1)), (1, "(missing)".into()));
         assert_eq!(bins.codes(&column)[11..], [2, 0, 1]);
+        let most = Ranked::Words([[0; 12], [1; 12]].concat(), vec!["a".into(), "b".into()]);
+        assert_eq!(Bins::of(&most, 24, 1), Bins::Text { levels: vec!["a".into()] });
     }
 }

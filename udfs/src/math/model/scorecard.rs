@@ -33,7 +33,7 @@ impl Design {
         Self { codes, offsets, neighbours }
     }
 
-    fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.offsets[self.offsets.len() - 1]
     }
 
