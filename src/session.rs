@@ -9,12 +9,14 @@
 //! synchronous and recursive: no timeout can stop it, and a deep statement would end the process.
 
 mod catalog;
+mod dialect;
 mod expand;
 mod explain;
 mod gate;
 mod limits;
 mod memory;
 mod pages;
+mod postgres;
 mod repeats;
 mod settings;
 mod stop;
@@ -38,6 +40,7 @@ use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::Statement;
 
 pub use catalog::{CATALOG, ViewDefinition};
+pub use dialect::{MOVED, reworded_expressions};
 pub use expand::TableFunctionDefinition;
 pub use pages::{FunctionPage, pages as function_pages};
 
@@ -367,6 +370,7 @@ fn base_state(config: &Config, runtime: Arc<RuntimeEnv>) -> Result<SessionState>
         .build();
     let context = SessionContext::new_with_state(state);
     context.register_udf(settings::session_as_of());
+    postgres::register(&context);
     let mut state = context.state();
     runrate_udfs::register_all(&mut state)?;
     Ok(state)

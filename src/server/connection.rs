@@ -11,6 +11,7 @@ use tokio::io::AsyncWriteExt;
 use tracing::Instrument;
 
 use super::cancel::{Registration, shutting_down};
+use super::cursors::Cursor;
 use super::fault::{Fault, Severity};
 use super::framing::{self, Frame, Frames, Stream};
 use super::login::{self, Startup};
@@ -35,6 +36,7 @@ pub(super) struct Connection {
     pub(super) status: TransactionStatus,
     pub(super) statements: HashMap<String, Arc<Prepared>>,
     pub(super) portals: HashMap<String, Portal>,
+    pub(super) cursors: HashMap<String, Cursor>,
     /// Whether a message of the extended protocol failed: the rest is skipped up to Sync.
     is_skipping: bool,
 }
@@ -105,6 +107,7 @@ pub(super) async fn serve(
                 status: TransactionStatus::Idle,
                 statements: HashMap::new(),
                 portals: HashMap::new(),
+                cursors: HashMap::new(),
                 is_skipping: false,
             };
             connection.run().instrument(span).await;

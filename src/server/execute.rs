@@ -6,7 +6,9 @@ use std::time::Instant;
 use datafusion::sql::sqlparser::ast::Statement;
 
 use super::connection::Connection;
-use super::encode::Format;
+use super::copy::CopyOut;
+use super::encode::copy::{BINARY_END, BINARY_HEAD, copy_data};
+use super::encode::{CopyFormat, Form, Format};
 use super::fault::{Fault, Severity};
 use super::outbox::TransactionStatus;
 use super::parameters;
@@ -60,7 +62,7 @@ impl Connection {
             Command::Query(statement) => {
                 self.check_transaction()?;
                 let query = Query::new(*statement, text)?;
-                self.whole_query(&query, &Default::default()).await
+                Box::pin(self.whole_query(&query, &Default::default())).await
             }
             Command::Execute { name, parameters } => {
                 self.check_transaction()?;
@@ -69,12 +71,12 @@ impl Connection {
                 match &prepared.query {
                     Some(query) => self.whole_query(query, &values).await,
                     None => match prepared.command.clone() {
-                        Some(command) => Box::pin(self.command(command, true)).await,
+                        Some(command) => Box::pin(self.command(command, None)).await,
                         None => Ok(()),
                     },
                 }
             }
-            command => self.command(command, true).await,
+            command => Box::pin(self.command(command, None)).await,
         }
     }
 
@@ -84,6 +86,24 @@ impl Connection {
         query: &Query,
         values: &std::collections::BTreeMap<usize, datafusion::sql::sqlparser::ast::Expr>,
     ) -> Result<(), Fault> {
+        let rows = self.all_rows(query, values, None).await?;
+        self.wire.outbox.complete(&format!("SELECT {rows}"));
+        Ok(())
+    }
+
+    /// Sends what a query gives as COPY does.
+    async fn copy_out(&mut self, copy: &CopyOut) -> Result<u64, Fault> {
+        let query = Query::new(copy.statement.as_ref().clone(), None)?;
+        self.all_rows(&query, &Default::default(), Some(copy)).await
+    }
+
+    /// Announces and sends all rows of `query`, as DataRow or as `copy` wants them; how many.
+    async fn all_rows(
+        &mut self,
+        query: &Query,
+        values: &std::collections::BTreeMap<usize, datafusion::sql::sqlparser::ast::Expr>,
+        copy: Option<&CopyOut>,
+    ) -> Result<u64, Fault> {
         let begun = Instant::now();
         let limit_ms = self.settings.statement_timeout_ms(self.shared.engine.config());
         let stops = self.registration.begin(limit_ms, self.shared.stopping.clone());
@@ -94,18 +114,40 @@ impl Connection {
                 fault = stops.stopped(&mut self.wire.frames) => return Err(fault),
                 started = guarded(start(&self.session, query, values)) => started??,
             };
-            self.wire.outbox.row_description(&columns, &[]);
             let zone = settings::zone(&self.session);
-            let formats = vec![Format::Text; columns.len()];
-            let sending = Sending { formats: &formats, zone, rows_max: 0 };
-            rows.send(sending, &mut self.wire, &stops, &mut turn).await
+            let Some(copy) = copy else {
+                self.wire.outbox.row_description(&columns, &[]);
+                let sending = Sending { form: Form::Rows(&[]), zone, rows_max: 0 };
+                return rows.send(sending, &mut self.wire, &stops, &mut turn).await;
+            };
+            let format = copy.format(&columns)?;
+            let is_binary = format == CopyFormat::Binary;
+            self.wire.outbox.copy_out(columns.len(), is_binary);
+            let out = &mut self.wire.outbox.bytes;
+            if copy.has_header() {
+                let names = columns.iter().map(|column| column.name.as_str());
+                copy_data(out, |out| {
+                    format.put_names(names, out);
+                    Ok(())
+                })?;
+            }
+            let sending = Sending { form: Form::Copy(&format), zone, rows_max: 0 };
+            let progress = rows.send(sending, &mut self.wire, &stops, &mut turn).await?;
+            if is_binary {
+                copy_data(&mut self.wire.outbox.bytes, |out| {
+                    out.extend_from_slice(if progress.rows == 0 { BINARY_HEAD } else { &[] });
+                    out.extend_from_slice(BINARY_END);
+                    Ok(())
+                })?;
+            }
+            self.wire.outbox.copy_done();
+            Ok(progress)
         }
         .await;
         match outcome {
             Ok(progress) => {
                 self.ended(begun, progress.rows, progress.bytes, None);
-                self.wire.outbox.complete(&format!("SELECT {}", progress.rows));
-                Ok(())
+                Ok(progress.rows)
             }
             Err(fault) => {
                 self.ended(begun, 0, 0, Some(&fault));
@@ -131,17 +173,17 @@ impl Connection {
         Err(Fault::error("25P02", message))
     }
 
-    /// Runs a command that the session answers itself; `is_described` if its columns are not
-    /// announced yet.
+    /// Runs a command that the session answers itself; without `formats`, which Bind gives, its
+    /// columns are announced here.
     pub(super) async fn command(
         &mut self,
         command: Command,
-        is_described: bool,
+        formats: Option<&[Format]>,
     ) -> Result<(), Fault> {
         if !command.ends_transaction() {
             self.check_transaction()?;
         }
-        if let (true, Some(columns)) = (is_described, command.columns()) {
+        if let (None, Some(columns)) = (formats, command.columns()) {
             self.wire.outbox.row_description(&columns, &[]);
         }
         let tag: &str = match command {
@@ -181,12 +223,15 @@ impl Connection {
                 self.deallocate(name.as_deref())?;
                 "DEALLOCATE"
             }
+            Command::Declare(declared) => {
+                Box::pin(self.declare(declared)).await?;
+                "DECLARE CURSOR"
+            }
+            Command::Fetch(fetch) => &Box::pin(self.fetch(&fetch, formats)).await?,
+            Command::Copy(copy) => &format!("COPY {}", Box::pin(self.copy_out(&copy)).await?),
             Command::Close(name) => {
-                if let Some(name) = name {
-                    let message = format!("cursor \"{name}\" does not exist");
-                    return Err(Fault::error("34000", message));
-                }
-                "CLOSE CURSOR ALL"
+                self.close_cursor(name.as_deref())?;
+                if name.is_some() { "CLOSE CURSOR" } else { "CLOSE CURSOR ALL" }
             }
             Command::Refused { sqlstate, message } => return Err(Fault::error(sqlstate, message)),
             Command::Query(_) | Command::Execute { .. } => {
@@ -251,6 +296,7 @@ impl Connection {
             self.apply(name, &value);
         }
         self.portals.clear();
+        self.end_cursors(has_failed);
         self.status = TransactionStatus::Idle;
         if is_chained {
             self.begin();
@@ -309,6 +355,7 @@ impl Connection {
             return Err(Fault::error("25001", "DISCARD ALL cannot run inside a transaction block"));
         }
         self.portals.clear();
+        self.cursors.clear();
         self.statements.clear();
         self.reset(None)
     }

@@ -6,12 +6,14 @@ use std::time::Instant;
 use pgwire::messages::extendedquery::{Bind, Close, Describe, Execute, Parse};
 
 use super::connection::Connection;
+use super::encode::Form;
 use super::execute::start;
 use super::fault::Fault;
 use super::parameters::Sent;
 use super::prepared::{Portal, Prepared, formats};
 use super::rows::{Sending, guarded};
 use super::settings;
+use super::statement::Command;
 
 const STATEMENT: u8 = b'S';
 
@@ -26,7 +28,12 @@ impl Connection {
             Self::check_room(self.statements.len(), "prepared statements")?;
         }
         let parsed = guarded(Prepared::parse(&self.session, &parse.query, &parse.type_oids));
-        let prepared = parsed.await??;
+        let mut prepared = parsed.await??;
+        if let Some(Command::Fetch(fetch)) = &prepared.command
+            && !fetch.is_move
+        {
+            prepared.columns = Some(self.cursor(&fetch.name)?.columns.clone());
+        }
         if !prepared.command.as_ref().is_some_and(|command| command.ends_transaction()) {
             self.check_transaction()?;
         }
@@ -70,6 +77,12 @@ impl Connection {
             self.wire.outbox.parameter_description(&prepared.parameters);
             (prepared, vec![])
         } else {
+            // A cursor of SQL is a portal too.
+            if let (None, Ok(cursor)) = (self.portals.get(name), self.cursor(name)) {
+                let (columns, formats) = cursor.announced();
+                self.wire.outbox.row_description(&columns, &formats);
+                return Ok(());
+            }
             let portal = self.portals.get(name).ok_or_else(|| no_portal(name))?;
             (portal.prepared.clone(), portal.formats.clone())
         };
@@ -84,13 +97,16 @@ impl Connection {
         let name = execute.name.as_deref().unwrap_or_default();
         // Out of the map while it runs: a portal that fails is gone.
         let portal = self.portals.remove(name).ok_or_else(|| no_portal(name))?;
-        let Some(command) = portal.prepared.command.clone() else {
+        let Some(mut command) = portal.prepared.command.clone() else {
             self.wire.outbox.empty_query();
             self.portals.insert(name.to_owned(), portal);
             return Ok(());
         };
+        if let Command::Declare(declared) = &mut command {
+            declared.values = portal.values.clone();
+        }
         if portal.prepared.query.is_none() {
-            self.command(command, false).await?;
+            Box::pin(self.command(command, Some(&portal.formats))).await?;
             return Ok(());
         }
         self.check_transaction()?;
@@ -146,7 +162,7 @@ impl Connection {
             }
         };
         let zone = settings::zone(&self.session);
-        let sending = Sending { formats: &portal.formats, zone, rows_max };
+        let sending = Sending { form: Form::Rows(&portal.formats), zone, rows_max };
         let progress = rows.send(sending, &mut self.wire, &stops, &mut turn).await?;
         portal.is_done = progress.is_end;
         portal.rows = (!progress.is_end).then_some(rows);

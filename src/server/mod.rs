@@ -9,6 +9,8 @@
 mod cancel;
 mod catalog;
 mod connection;
+mod copy;
+mod cursors;
 pub mod encode;
 mod execute;
 mod extended;

@@ -102,6 +102,20 @@ impl Outbox {
         });
     }
 
+    /// Says that rows of COPY follow.
+    pub(super) fn copy_out(&mut self, columns: usize, is_binary: bool) {
+        self.message(b'H', |body| {
+            body.push(u8::from(is_binary));
+            body.extend_from_slice(&(columns as i16).to_be_bytes());
+            (0..columns).for_each(|_| body.extend_from_slice(&i16::from(is_binary).to_be_bytes()));
+        });
+    }
+
+    /// Says that they are over.
+    pub(super) fn copy_done(&mut self) {
+        self.message(b'c', |_| {});
+    }
+
     pub(super) fn parameter_description(&mut self, oids: &[u32]) {
         self.message(b't', |body| {
             body.extend_from_slice(&(oids.len() as i16).to_be_bytes());

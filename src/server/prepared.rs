@@ -84,16 +84,23 @@ impl Prepared {
         session: &Session,
         mut statement: Statement,
         text: Option<&str>,
-        declared: &[u32],
+        declared_types: &[u32],
     ) -> Result<Self> {
-        let count = parameters::count(&mut statement)?.max(declared.len());
+        let count = parameters::count(&mut statement)?.max(declared_types.len());
         let command = Command::of(statement);
         let Command::Query(statement) = &command else {
             let columns = command.columns();
-            return Ok(Self { command: Some(command), query: None, parameters: vec![], columns });
+            let parameters = match &command {
+                Command::Declare(declared) if count > 0 => {
+                    infer(session, declared.statement(), None, count, declared_types).await?
+                }
+                _ => vec![],
+            };
+            return Ok(Self { command: Some(command), query: None, parameters, columns });
         };
         let query = Query::new(statement.as_ref().clone(), text)?;
-        let parameters = infer(session, statement.as_ref().clone(), text, count, declared).await?;
+        let parameters =
+            infer(session, statement.as_ref().clone(), text, count, declared_types).await?;
         let nulls = parameters.iter().enumerate();
         let nulls = nulls.map(|(at, oid)| (at + 1, parameters::null(*oid))).collect();
         let (_, columns) = query.plan(session, &nulls).await?;

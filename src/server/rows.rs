@@ -9,7 +9,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use futures::{FutureExt, StreamExt};
 
 use super::cancel::Stops;
-use super::encode::{Format, RowEncoder, types};
+use super::encode::{Form, RowEncoder, types};
 use super::fault::Fault;
 use super::outbox::ColumnDescription;
 use super::turns::Turn;
@@ -37,8 +37,8 @@ pub(super) struct Progress {
 /// How rows are written, and how many.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sending<'a> {
-    /// One a column; text where it ends.
-    pub(super) formats: &'a [Format],
+    /// The messages they are sent in.
+    pub(super) form: Form<'a>,
     /// Where instants are shown.
     pub(super) zone: Tz,
     /// Stop after so many rows; 0 is no limit.
@@ -69,7 +69,8 @@ impl Rows {
                 most => usize::try_from(most - progress.rows).unwrap_or(usize::MAX),
             };
             let part = batch.slice(start, wanted.min(batch.num_rows() - start));
-            progress.bytes += write(&part, sending, wire, stops, turn).await?;
+            let is_first = progress.rows == 0;
+            progress.bytes += write(&part, sending, is_first, wire, stops, turn).await?;
             progress.rows += part.num_rows() as u64;
             if start + part.num_rows() < batch.num_rows() {
                 self.current = Some((batch, start + part.num_rows()));
@@ -78,6 +79,29 @@ impl Rows {
                 return Ok(progress);
             }
         }
+    }
+
+    /// Passes over `count` rows, or as many as there are.
+    pub(super) async fn pass(
+        &mut self,
+        count: u64,
+        stops: &Stops,
+        wire: &mut Wire,
+    ) -> Result<Progress, Fault> {
+        let mut progress = Progress { rows: 0, bytes: 0, is_end: false };
+        while progress.rows < count {
+            let Some((batch, start)) = self.next(stops, wire).await? else {
+                progress.is_end = true;
+                break;
+            };
+            let wanted = usize::try_from(count - progress.rows).unwrap_or(usize::MAX);
+            let part = wanted.min(batch.num_rows() - start);
+            progress.rows += part as u64;
+            if start + part < batch.num_rows() {
+                self.current = Some((batch, start + part));
+            }
+        }
+        Ok(progress)
     }
 
     async fn next(
@@ -105,11 +129,13 @@ impl Rows {
 async fn write(
     batch: &RecordBatch,
     sending: Sending<'_>,
+    is_first: bool,
     wire: &mut Wire,
     stops: &Stops,
     turn: &mut Turn,
 ) -> Result<u64, Fault> {
-    let encoder = RowEncoder::new(batch, sending.formats, sending.zone)?;
+    let encoder = RowEncoder::new(batch, sending.form, sending.zone)?;
+    let encoder = if is_first { encoder.first() } else { encoder };
     let (mut row, mut bytes) = (0, 0);
     while row < batch.num_rows() {
         let before = wire.outbox.bytes.len();

@@ -5,9 +5,13 @@ use datafusion::sql::sqlparser::ast::{
     Value,
 };
 
+use super::copy::CopyOut;
+use super::cursors::{Declared, Fetch};
 use super::encode::types::{self, PgType};
 use super::names::folded;
 use super::outbox::ColumnDescription;
+use crate::error::Error;
+use crate::session::MOVED;
 
 /// A statement, sorted by who answers it.
 #[derive(Debug, Clone)]
@@ -44,8 +48,14 @@ pub(super) enum Command {
     Execute { name: String, parameters: Vec<Expr> },
     /// `DEALLOCATE name`, or all.
     Deallocate(Option<String>),
+    /// `DECLARE name CURSOR`.
+    Declare(Declared),
+    /// `FETCH` or `MOVE`.
+    Fetch(Fetch),
     /// `CLOSE name`, or all.
     Close(Option<String>),
+    /// `COPY ... TO STDOUT`.
+    Copy(CopyOut),
     /// A statement that is known and does nothing here.
     Refused { sqlstate: &'static str, message: String },
 }
@@ -83,8 +93,16 @@ impl Command {
                 CloseCursor::All => None,
                 CloseCursor::Specific { name } => Some(folded(&name)),
             }),
+            Statement::Declare { stmts } => Declared::of(stmts).map_or_else(refused, Self::Declare),
+            Statement::Fetch { name, direction, into, .. } => {
+                let is_move = into.is_some_and(|into| plain(&into) == MOVED);
+                Fetch::of(folded(&name), direction, is_move).map_or_else(refused, Self::Fetch)
+            }
             Statement::UNLISTEN { .. } => Self::Accept("UNLISTEN"),
-            query => Self::Query(Box::new(query)),
+            other => match CopyOut::of(other) {
+                Ok(copy) => copy.map_or_else(refused, Self::Copy),
+                Err(query) => Self::Query(query),
+            },
         }
     }
 
@@ -105,6 +123,10 @@ impl Command {
     pub(super) fn ends_transaction(&self) -> bool {
         matches!(self, Self::Commit { .. } | Self::Rollback { .. } | Self::RollbackTo)
     }
+}
+
+fn refused(error: Error) -> Command {
+    Command::Refused { sqlstate: error.sqlstate(), message: error.to_string() }
 }
 
 fn of_set(set: Set) -> Command {

@@ -3,16 +3,13 @@
 //! Flat chains are the danger: the parser guards nesting, but `a + a + ...` or a thousand UNION arms
 //! become trees as deep as they are long, and walking or dropping those ends the process.
 
-use std::ops::ControlFlow;
-
-use datafusion::sql::sqlparser::ast::{
-    CastKind, DataType, Expr, Statement, Value, visit_expressions_mut,
-};
+use datafusion::sql::sqlparser::ast::Statement;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
+use super::dialect;
 use crate::error::{Error, Result};
 
 const TOKENS_MAX: usize = 50_000;
@@ -35,33 +32,14 @@ pub(super) fn parse(sql: &str, bytes_max: usize) -> Result<Vec<Statement>> {
         .tokenize_with_location()
         .map_err(|e| Error::statement("42601", format!("syntax error: {e}")))?;
     check(&tokens)?;
+    let tokens = dialect::reworded(tokens);
     let mut statements = Parser::new(&dialect)
         .with_recursion_limit(NESTING_MAX)
         .with_tokens_with_locations(tokens)
         .parse_statements()
         .map_err(|e| Error::statement("42601", syntax_message(&e.to_string())))?;
-    statements.iter_mut().for_each(float_exponents);
+    statements.iter_mut().for_each(dialect::reworded_expressions);
     Ok(statements)
-}
-
-/// Makes `1e308` a float: written as a decimal it would need 308 digits.
-fn float_exponents(statement: &mut Statement) {
-    let _: ControlFlow<()> = visit_expressions_mut(statement, |expr| {
-        if let Expr::Value(value) = expr
-            && let Value::Number(text, _) = &value.value
-            && text.contains(['e', 'E'])
-        {
-            let text = Value::SingleQuotedString(text.clone());
-            *expr = Expr::Cast {
-                kind: CastKind::Cast,
-                expr: Box::new(Expr::Value(text.into())),
-                data_type: DataType::DoublePrecision,
-                array: false,
-                format: None,
-            };
-        }
-        ControlFlow::Continue(())
-    });
 }
 
 /// The parser's words without its prefix.

@@ -305,3 +305,72 @@ async fn explain_does_not_say_where_the_lake_is() {
         assert!(!text.contains(&lake), "{explain}: {text}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copy_sends_text_csv_and_binary() {
+    use futures::TryStreamExt;
+    let company = Company::serve(|_, _| {}).await;
+    let client = company.driver().await;
+    let copied = async |sql: &str| -> Vec<u8> {
+        let parts: Vec<bytes::Bytes> =
+            client.copy_out(sql).await.expect(sql).try_collect().await.expect(sql);
+        parts.concat()
+    };
+    let rows = "(SELECT * FROM (VALUES (1, 'a,b'), (2, NULL)) AS t(n, s) ORDER BY n)";
+    assert_eq!(copied(&format!("COPY {rows} TO STDOUT")).await, b"1\ta,b\n2\t\\N\n");
+    let csv = format!("COPY {rows} TO STDOUT WITH (FORMAT csv, HEADER)");
+    assert_eq!(copied(&csv).await, b"n,s\n1,\"a,b\"\n2,\n");
+    let binary = copied(&format!("COPY {rows} TO STDOUT (FORMAT binary)")).await;
+    assert!(binary.starts_with(b"PGCOPY\n\xff\r\n\0") && binary.ends_with(&[0xff, 0xff]));
+    let none = copied("COPY (SELECT 1 WHERE false) TO STDOUT (FORMAT binary)").await;
+    assert_eq!(none.len(), 21);
+    for (sql, state) in [
+        ("COPY (SELECT 1) TO STDOUT (FORMAT excel)", "22023"),
+        ("COPY (SELECT 1) TO STDOUT (QUOTE 'x')", "0A000"),
+        ("COPY (SELECT 1) TO '/tmp/one.csv'", "42501"),
+        ("COPY crm.accounts FROM STDIN", "42501"),
+        ("COPY (DELETE FROM crm.accounts) TO STDOUT", "42501"),
+    ] {
+        assert_eq!(code(&client.simple_query(sql).await.expect_err(sql)), state, "{sql}");
+    }
+    client.simple_query("SELECT 1").await.expect("usable");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cursors_go_forward_and_end_with_their_transaction() {
+    let company = Company::serve(|_, _| {}).await;
+    let client = company.driver().await;
+    let rows = async |sql: &str| -> Vec<String> {
+        let messages = client.simple_query(sql).await.expect(sql);
+        let row = |message: SimpleQueryMessage| match message {
+            SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+            _ => None,
+        };
+        messages.into_iter().filter_map(row).collect()
+    };
+    let declare = "CURSOR FOR SELECT value FROM generate_series(1, 20000) ORDER BY value";
+    let refused = client.simple_query(&format!("DECLARE c {declare}")).await.expect_err("no block");
+    assert_eq!(code(&refused), "25P01");
+    rows(&format!("BEGIN; DECLARE c {declare}")).await;
+    assert_eq!(rows("FETCH 2 FROM c").await, ["1", "2"]);
+    rows("MOVE 10000 IN c").await;
+    assert_eq!(rows("FETCH NEXT FROM c").await, ["10003"]);
+    assert_eq!(rows("FETCH ABSOLUTE 7 FROM c").await, ["7"]);
+    rows("MOVE BACKWARD ALL IN c").await;
+    assert_eq!(rows("FETCH ALL FROM c").await.len(), 20_000);
+    assert!(rows("FETCH c").await.is_empty());
+    // By the extended protocol too, with a parameter.
+    client.execute("DECLARE d CURSOR FOR SELECT $1::int + 1 AS n", &[&41_i32]).await.expect("d");
+    let found = client.query("FETCH 1 FROM d", &[]).await.expect("fetched");
+    assert_eq!(found[0].get::<_, i64>(0), 42);
+    let error = client.simple_query("FETCH BACKWARD 1 FROM d").await.expect_err("only forward");
+    assert_eq!(code(&error), "55000");
+    rows("ROLLBACK").await;
+    let error = client.simple_query("FETCH c").await.expect_err("gone");
+    assert_eq!(code(&error), "34000");
+    rows("BEGIN; DECLARE h CURSOR WITH HOLD FOR SELECT 5; COMMIT").await;
+    assert_eq!(rows("FETCH h").await, ["5"]);
+    rows("CLOSE h").await;
+    let error = client.simple_query("DECLARE w CURSOR WITH HOLD FOR DELETE FROM crm.accounts");
+    assert!(["42501", "42601"].contains(&code(&error.await.expect_err("writes")).as_str()));
+}

@@ -7,7 +7,11 @@ use crate::session::Engine;
 
 /// Comments by schema and relation; an empty column is the relation itself.
 #[derive(Debug, Default)]
-pub(super) struct Comments(HashMap<(String, String, String), String>);
+pub(super) struct Comments {
+    texts: HashMap<(String, String, String), String>,
+    /// Statements of views by schema and name.
+    definitions: HashMap<(String, String), String>,
+}
 
 impl Comments {
     pub(super) fn new(engine: &Engine) -> Self {
@@ -23,13 +27,15 @@ impl Comments {
         }
         for view in engine.views() {
             comments.add(&view.schema, &view.name, "", &view.comment);
+            let key = (view.schema.clone(), view.name.clone());
+            comments.definitions.insert(key, view.sql.clone());
         }
         comments
     }
 
     fn add(&mut self, schema: &str, relation: &str, column: &str, text: &str) {
         let key = (schema.to_owned(), relation.to_owned(), column.to_owned());
-        self.0.insert(key, text.to_owned());
+        self.texts.insert(key, text.to_owned());
     }
 
     /// Comment of the column with `number` (from 1) of a canonical table.
@@ -46,6 +52,12 @@ impl Comments {
     /// Comment of `column` of a relation, or of the relation itself if it is empty.
     pub(super) fn of(&self, schema: &str, relation: &str, column: &str) -> Option<&str> {
         let key = (schema.to_owned(), relation.to_owned(), column.to_owned());
-        self.0.get(&key).map(String::as_str)
+        self.texts.get(&key).map(String::as_str)
+    }
+
+    /// The SELECT of a view; empty if it is none.
+    pub(super) fn definition(&self, schema: &str, view: &str) -> String {
+        let key = (schema.to_owned(), view.to_owned());
+        self.definitions.get(&key).cloned().unwrap_or_default()
     }
 }

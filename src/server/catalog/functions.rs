@@ -17,8 +17,10 @@ use datafusion::prelude::SessionContext;
 use datafusion_pg_catalog::pg_catalog as library;
 
 use super::comments::Comments;
+use super::keys;
 use super::oids::{Object, Oids};
 use super::{Catalog, OWNER, PG_CATALOG, Pages};
+use crate::schema::CRM;
 use crate::server::encode::types;
 use crate::server::settings::SERVER_VERSION;
 use crate::session::{CATALOG, FunctionPage};
@@ -154,7 +156,6 @@ pub(super) fn register(context: &SessionContext, shared: &Catalog, user: &str, p
     context.register_udf(library::create_pg_relation_is_publishable_udf());
     context.register_udf(library::create_pg_get_statisticsobjdef_columns_udf());
     context.register_udf(library::create_pg_encoding_to_char_udf());
-    context.register_udf(library::create_pg_get_constraintdef());
     context.register_udf(library::create_pg_get_partition_ancestors_udf());
     context.register_udf(library::quote_ident_udf::create_quote_ident_udf());
     context.register_udf(library::quote_ident_udf::create_parse_ident_udf());
@@ -180,6 +181,8 @@ fn register_session(registrar: &Registrar<'_>, user: &str) {
     registrar.text("inet_server_addr", &[0], None);
     registrar.text("inet_client_addr", &[0], None);
     registrar.boolean("pg_is_in_recovery", &[0], false);
+    // There are no tables of a session.
+    registrar.add("pg_my_temp_schema", &[0], DataType::Int32, |_, _| ScalarValue::Int32(Some(0)));
     let schema = |options: &ConfigOptions| options.catalog.default_schema.clone();
     registrar.add("current_schema", &[0], DataType::Utf8, move |_, options| {
         ScalarValue::Utf8(Some(schema(options)))
@@ -261,15 +264,13 @@ fn register_objects(registrar: &Registrar<'_>, shared: &Catalog) {
             _ => OWNER.to_owned(),
         }))
     });
-    for name in [
-        "pg_get_viewdef",
-        "pg_get_indexdef",
-        "pg_get_ruledef",
-        "pg_get_triggerdef",
-        "pg_get_function_sqlbody",
-    ] {
+    for name in ["pg_get_ruledef", "pg_get_triggerdef", "pg_get_function_sqlbody"] {
         registrar.text(name, &[1, 2, 3], None);
     }
+    // No column counts by itself, and nothing has another order than that of bytes.
+    registrar.text("pg_get_serial_sequence", &[2], None);
+    registrar.boolean("pg_collation_is_visible", &[1], true);
+    register_definitions(registrar, shared);
     registrar.add("pg_size_pretty", &[1], DataType::Utf8, |given, _| {
         ScalarValue::Utf8(number(given.first()).map(pretty_size))
     });
@@ -277,6 +278,38 @@ fn register_objects(registrar: &Registrar<'_>, shared: &Catalog) {
     {
         registrar.add(name, &[1, 2], DataType::Int64, |_, _| ScalarValue::Int64(None));
     }
+}
+
+/// Keys, indexes and views as statements.
+fn register_definitions(registrar: &Registrar<'_>, shared: &Catalog) {
+    let (oids, comments) = (shared.oids.clone(), shared.comments.clone());
+    registrar.add("pg_get_viewdef", &[1, 2], DataType::Utf8, move |given, _| {
+        let object = number(given.first()).and_then(|number| oids.object(number));
+        ScalarValue::Utf8(match object {
+            Some(Object::Relation(schema, name)) => {
+                Some(comments.definition(&schema, &name)).filter(|sql| !sql.is_empty())
+            }
+            _ => None,
+        })
+    });
+    let oids = shared.oids.clone();
+    registrar.add("pg_get_constraintdef", &[1, 2], DataType::Utf8, move |given, _| {
+        let object = number(given.first()).and_then(|number| oids.object(number));
+        let key = keys::keys().iter().find(|key| match &object {
+            Some(Object::Constraint(name)) => *name == key.name,
+            _ => false,
+        });
+        ScalarValue::Utf8(key.map(keys::Key::definition))
+    });
+    let oids = shared.oids.clone();
+    registrar.add("pg_get_indexdef", &[1, 3], DataType::Utf8, move |given, _| {
+        let object = number(given.first()).and_then(|number| oids.object(number));
+        let key = keys::primary().find(|key| match &object {
+            Some(Object::Relation(schema, name)) => schema == CRM && *name == key.name,
+            _ => false,
+        });
+        ScalarValue::Utf8(key.map(|key| key.index_definition(number(given.get(1)))))
+    });
 }
 
 /// Bytes as `pg_size_pretty` writes them: the largest unit that leaves two digits or more.

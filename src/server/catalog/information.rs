@@ -9,71 +9,24 @@ use datafusion::arrow::array::{Int32Array, RecordBatch, StringArray};
 use datafusion::catalog::{MemTable, SchemaProvider, TableProvider};
 use datafusion::error::Result;
 
-use super::relations::{PgCatalog, Rows};
+use super::keys;
+use super::relations::{PgCatalog, Relation, Rows};
 use super::{OWNER, PUBLIC};
 use crate::server::encode::types::{self, PgType};
 use crate::session::{CATALOG, FunctionPage};
 
-/// Tables that have no rows here, and their columns: nothing is constrained, nobody is granted more.
-const EMPTY: &[(&str, &[&str])] = &[
-    (
-        "table_constraints",
-        &[
-            "constraint_catalog",
-            "constraint_schema",
-            "constraint_name",
-            "table_catalog",
-            "table_schema",
-            "table_name",
-            "constraint_type",
-            "is_deferrable",
-            "initially_deferred",
-        ],
-    ),
-    (
-        "key_column_usage",
-        &[
-            "constraint_catalog",
-            "constraint_schema",
-            "constraint_name",
-            "table_catalog",
-            "table_schema",
-            "table_name",
-            "column_name",
-            "ordinal_position",
-            "position_in_unique_constraint",
-        ],
-    ),
-    (
-        "referential_constraints",
-        &[
-            "constraint_catalog",
-            "constraint_schema",
-            "constraint_name",
-            "unique_constraint_catalog",
-            "unique_constraint_schema",
-            "unique_constraint_name",
-            "match_option",
-            "update_rule",
-            "delete_rule",
-        ],
-    ),
-    (
-        "constraint_column_usage",
-        &[
-            "table_catalog",
-            "table_schema",
-            "table_name",
-            "column_name",
-            "constraint_catalog",
-            "constraint_schema",
-            "constraint_name",
-        ],
-    ),
+/// Names of the tables.
+const TABLES: &[&str] = &[
+    "schemata",
+    "tables",
+    "columns",
+    "views",
+    "routines",
+    "table_constraints",
+    "key_column_usage",
+    "referential_constraints",
+    "constraint_column_usage",
 ];
-
-/// Names of the tables that have rows.
-const TABLES: &[&str] = &["schemata", "tables", "columns", "views", "routines"];
 
 /// `information_schema` of one session.
 #[derive(Debug)]
@@ -99,7 +52,7 @@ impl InformationSchema {
         rows.texts("table_schema", relations.iter().map(|r| r.schema.clone()).collect());
         rows.texts("table_name", relations.iter().map(|r| r.name.clone()).collect());
         let kind = |is_view| if is_view { "VIEW" } else { "BASE TABLE" }.to_owned();
-        rows.texts("table_type", relations.iter().map(|r| kind(r.is_view)).collect());
+        rows.texts("table_type", relations.iter().map(|r| kind(r.kind == 'v')).collect());
         rows.same("is_insertable_into", "NO");
         rows.same("is_typed", "NO");
         rows.null("commit_action");
@@ -151,12 +104,13 @@ impl InformationSchema {
 
     async fn views(&self) -> Result<RecordBatch> {
         let mut relations = self.0.relations().await?;
-        relations.retain(|relation| relation.is_view);
+        relations.retain(|relation| relation.kind == 'v');
         let mut rows = Rows::new(relations.len());
         rows.same("table_catalog", CATALOG);
         rows.texts("table_schema", relations.iter().map(|r| r.schema.clone()).collect());
         rows.texts("table_name", relations.iter().map(|r| r.name.clone()).collect());
-        rows.null("view_definition");
+        let definition = |r: &Relation| self.0.comments.definition(&r.schema, &r.name);
+        rows.texts("view_definition", relations.iter().map(definition).collect());
         rows.same("check_option", "NONE");
         rows.same("is_updatable", "NO");
         rows.same("is_insertable_into", "NO");
@@ -199,18 +153,13 @@ impl InformationSchema {
     }
 
     async fn batch(&self, name: &str) -> Result<Option<RecordBatch>> {
-        if let Some((_, columns)) = EMPTY.iter().find(|(known, _)| *known == name) {
-            let mut rows = Rows::new(0);
-            columns.iter().for_each(|column| rows.null(column));
-            return rows.finish().map(Some);
-        }
         Ok(Some(match name {
             "schemata" => self.schemata()?,
             "tables" => self.tables().await?,
             "columns" => self.columns().await?,
             "views" => self.views().await?,
             "routines" => self.routines()?,
-            _ => return Ok(None),
+            other => return keys::information(other),
         }))
     }
 }
@@ -218,8 +167,7 @@ impl InformationSchema {
 #[async_trait]
 impl SchemaProvider for InformationSchema {
     fn table_names(&self) -> Vec<String> {
-        let empty = EMPTY.iter().map(|(name, _)| *name);
-        TABLES.iter().copied().chain(empty).map(str::to_owned).collect()
+        TABLES.iter().copied().map(str::to_owned).collect()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
@@ -232,14 +180,26 @@ impl SchemaProvider for InformationSchema {
     }
 }
 
+/// Names of columns, their places in a key, and their places in the key that it points to.
+pub(super) fn names_and_positions(
+    rows: &mut Rows,
+    names: Vec<String>,
+    places: Vec<i32>,
+    targets: Vec<Option<i32>>,
+) {
+    rows.texts("column_name", names);
+    rows.push("ordinal_position", Arc::new(Int32Array::from(places)), None);
+    rows.push("position_in_unique_constraint", Arc::new(Int32Array::from(targets)), None);
+}
+
 impl Rows {
     /// A column with one text in every row.
-    fn same(&mut self, name: &str, value: &str) {
+    pub(super) fn same(&mut self, name: &str, value: &str) {
         let values = vec![value.to_owned(); self.count()];
         self.texts(name, values);
     }
 
-    fn texts(&mut self, name: &str, values: Vec<String>) {
+    pub(super) fn texts(&mut self, name: &str, values: Vec<String>) {
         self.push(name, Arc::new(StringArray::from(values)), None);
     }
 }

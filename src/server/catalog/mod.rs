@@ -8,6 +8,7 @@
 mod comments;
 mod functions;
 mod information;
+mod keys;
 mod oids;
 mod relations;
 mod rewrite;

@@ -12,6 +12,8 @@ pub(super) enum Object {
     Relation(String, String),
     /// A function of ours, by its place among their pages.
     Function(usize),
+    /// A primary or foreign key, by its name.
+    Constraint(String),
     /// A role.
     Role(String),
     /// The database.

@@ -15,14 +15,31 @@ use datafusion_pg_catalog::pg_catalog::context::EmptyContextProvider;
 use datafusion_pg_catalog::pg_catalog::{PG_CATALOG_TABLES, PgCatalogSchemaProvider};
 
 use super::comments::Comments;
+use super::keys;
 use super::oids::{Object, Oids};
 use super::{Catalog, INFORMATION_SCHEMA, OWNER, PG_CATALOG, PUBLIC, Pages};
+use crate::schema::CRM;
 use crate::server::encode::types::{self, OID_KEY};
 use crate::session::{CATALOG, FunctionPage};
 
 /// Type `name`, and the one-byte type `"char"`.
-const NAME: u32 = 19;
-const CHAR: u32 = 18;
+pub(super) const NAME: u32 = 19;
+pub(super) const CHAR: u32 = 18;
+
+/// Tables of the catalog that others refer to by the numbers they have everywhere.
+const FIXED_OIDS: &[(&str, i32)] = &[
+    ("pg_type", 1247),
+    ("pg_attribute", 1249),
+    ("pg_proc", 1255),
+    ("pg_class", 1259),
+    ("pg_database", 1262),
+    ("pg_attrdef", 2604),
+    ("pg_constraint", 2606),
+    ("pg_index", 2610),
+    ("pg_namespace", 2615),
+    ("pg_rewrite", 2618),
+    ("pg_trigger", 2620),
+];
 
 /// Schema `pg_catalog` of one session.
 #[derive(Debug)]
@@ -34,7 +51,7 @@ pub(super) struct PgCatalog {
     /// Weak, because the database holds this schema.
     database: Weak<dyn CatalogProvider>,
     oids: Arc<Oids>,
-    comments: Arc<Comments>,
+    pub(super) comments: Arc<Comments>,
     pub(super) pages: Arc<Pages>,
     user: String,
 }
@@ -43,7 +60,8 @@ pub(super) struct PgCatalog {
 pub(super) struct Relation {
     pub(super) schema: String,
     pub(super) name: String,
-    pub(super) is_view: bool,
+    /// `r` for a table, `v` for a view, `i` for the index of a key.
+    pub(super) kind: char,
     pub(super) columns: SchemaRef,
 }
 
@@ -93,7 +111,7 @@ impl PgCatalog {
             for name in tables.table_names() {
                 let Some(table) = tables.table(&name).await? else { continue };
                 relations.push(Relation {
-                    is_view: table.table_type() == TableType::View,
+                    kind: if table.table_type() == TableType::View { 'v' } else { 'r' },
                     columns: table.schema(),
                     schema: schema.clone(),
                     name,
@@ -104,6 +122,11 @@ impl PgCatalog {
     }
 
     fn relation_oid(&self, relation: &Relation) -> i32 {
+        if relation.schema == PG_CATALOG
+            && let Some((_, oid)) = FIXED_OIDS.iter().find(|(name, _)| *name == relation.name)
+        {
+            return *oid;
+        }
         self.oids.of(Object::Relation(relation.schema.clone(), relation.name.clone()))
     }
 
@@ -122,7 +145,19 @@ impl PgCatalog {
     }
 
     async fn pg_class(&self) -> Result<RecordBatch> {
-        let relations = self.relations().await?;
+        let mut relations = self.relations().await?;
+        relations.extend(keys::primary().map(|key| Relation {
+            schema: CRM.into(),
+            name: key.name.clone(),
+            kind: 'i',
+            columns: Arc::new(Schema::empty()),
+        }));
+        relations.extend(PG_CATALOG_TABLES.iter().map(|name| Relation {
+            schema: PG_CATALOG.into(),
+            name: (*name).to_owned(),
+            kind: 'r',
+            columns: Arc::new(Schema::empty()),
+        }));
         let mut rows = Rows::new(relations.len());
         let oids: Vec<i32> = relations.iter().map(|r| self.relation_oid(r)).collect();
         rows.oid("oid", oids.iter().copied());
@@ -131,7 +166,12 @@ impl PgCatalog {
         rows.oid_of("reltype", 0);
         rows.oid_of("reloftype", 0);
         rows.oid_of("relowner", 10);
-        rows.oid("relam", relations.iter().map(|r| if r.is_view { 0 } else { 2 }));
+        let access = |relation: &Relation| match relation.kind {
+            'v' => 0,
+            'i' => 403,
+            _ => 2,
+        };
+        rows.oid("relam", relations.iter().map(access));
         rows.oid("relfilenode", oids.iter().copied());
         rows.oid_of("reltablespace", 0);
         rows.int4("relpages", 1);
@@ -139,22 +179,25 @@ impl PgCatalog {
         rows.push("reltuples", Arc::new(Float32Array::from(vec![-1.0; relations.len()])), None);
         rows.int4("relallvisible", 0);
         rows.oid_of("reltoastrelid", 0);
-        for name in ["relhasindex", "relisshared"] {
-            rows.boolean(name, false);
-        }
+        let keyed = |r: &Relation| Some(keys::of(&r.schema, &r.name).0);
+        rows.push(
+            "relhasindex",
+            Arc::new(relations.iter().map(keyed).collect::<BooleanArray>()),
+            None,
+        );
+        rows.boolean("relisshared", false);
         rows.char("relpersistence", "p");
-        let kinds = relations.iter().map(|r| if r.is_view { "v" } else { "r" }.to_owned());
+        let kinds = relations.iter().map(|relation| relation.kind.to_string());
         rows.text("relkind", CHAR, kinds.collect());
         let widths = relations.iter().map(|r| r.columns.fields().len() as i16);
         rows.push("relnatts", Arc::new(Int16Array::from_iter_values(widths)), None);
         rows.int2("relchecks", 0);
-        for name in [
-            "relhasrules",
-            "relhastriggers",
-            "relhassubclass",
-            "relrowsecurity",
-            "relforcerowsecurity",
-        ] {
+        rows.boolean("relhasrules", false);
+        // Where Postgres has triggers that look after foreign keys.
+        let foreign = |r: &Relation| Some(keys::of(&r.schema, &r.name).1);
+        let foreign = relations.iter().map(foreign).collect::<BooleanArray>();
+        rows.push("relhastriggers", Arc::new(foreign), None);
+        for name in ["relhassubclass", "relrowsecurity", "relforcerowsecurity"] {
             rows.boolean(name, false);
         }
         rows.boolean("relispopulated", true);
@@ -295,7 +338,7 @@ impl PgCatalog {
 
     async fn pg_tables(&self, is_view: bool) -> Result<RecordBatch> {
         let mut relations = self.relations().await?;
-        relations.retain(|relation| relation.is_view == is_view);
+        relations.retain(|relation| (relation.kind == 'v') == is_view);
         let (name, owner) =
             if is_view { ("viewname", "viewowner") } else { ("tablename", "tableowner") };
         let mut rows = Rows::new(relations.len());
@@ -303,7 +346,8 @@ impl PgCatalog {
         rows.text(name, NAME, relations.iter().map(|r| r.name.clone()).collect());
         rows.text(owner, NAME, vec![OWNER.to_owned(); relations.len()]);
         if is_view {
-            rows.null("definition");
+            let definition = |r: &Relation| self.comments.definition(&r.schema, &r.name);
+            rows.text("definition", types::TEXT, relations.iter().map(definition).collect());
         } else {
             rows.null("tablespace");
             for name in ["hasindexes", "hasrules", "hastriggers", "rowsecurity"] {
@@ -364,6 +408,8 @@ impl PgCatalog {
             "pg_roles" | "pg_authid" => vec![self.pg_roles()?],
             "pg_tables" => vec![self.pg_tables(false).await?],
             "pg_views" => vec![self.pg_tables(true).await?],
+            "pg_index" => vec![keys::pg_index(&self.oids)?],
+            "pg_constraint" => vec![keys::pg_constraint(&self.oids)?],
             _ => return Ok(None),
         }))
     }
@@ -448,31 +494,31 @@ impl Rows {
         self.columns.push(array);
     }
 
-    fn oid(&mut self, name: &str, values: impl Iterator<Item = i32>) {
+    pub(super) fn oid(&mut self, name: &str, values: impl Iterator<Item = i32>) {
         self.push(name, Arc::new(Int32Array::from_iter_values(values)), Some(types::OID));
     }
 
-    fn oid_of(&mut self, name: &str, value: i32) {
+    pub(super) fn oid_of(&mut self, name: &str, value: i32) {
         self.oid(name, std::iter::repeat_n(value, self.count));
     }
 
-    fn int4(&mut self, name: &str, value: i32) {
+    pub(super) fn int4(&mut self, name: &str, value: i32) {
         self.push(name, Arc::new(Int32Array::from(vec![value; self.count])), None);
     }
 
-    fn int2(&mut self, name: &str, value: i16) {
+    pub(super) fn int2(&mut self, name: &str, value: i16) {
         self.push(name, Arc::new(Int16Array::from(vec![value; self.count])), None);
     }
 
-    fn boolean(&mut self, name: &str, value: bool) {
+    pub(super) fn boolean(&mut self, name: &str, value: bool) {
         self.push(name, Arc::new(BooleanArray::from(vec![value; self.count])), None);
     }
 
-    fn text(&mut self, name: &str, oid: u32, values: Vec<String>) {
+    pub(super) fn text(&mut self, name: &str, oid: u32, values: Vec<String>) {
         self.push(name, Arc::new(StringArray::from(values)), Some(oid));
     }
 
-    fn char(&mut self, name: &str, value: &str) {
+    pub(super) fn char(&mut self, name: &str, value: &str) {
         self.text(name, CHAR, vec![value.to_owned(); self.count]);
     }
 
@@ -480,7 +526,7 @@ impl Rows {
         self.push(name, new_null_array(&DataType::Utf8, self.count), None);
     }
 
-    fn no_list(&mut self, name: &str) {
+    pub(super) fn no_list(&mut self, name: &str) {
         let list = DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)));
         self.push(name, new_null_array(&list, self.count), None);
     }

@@ -135,6 +135,15 @@ impl<'a> Column<'a> {
         end_value(out, start)
     }
 
+    /// Appends the value of `row` as text without a length; false for NULL.
+    pub(super) fn append_text(&self, row: usize, zone: Tz, out: &mut Vec<u8>) -> bool {
+        let is_known = !self.is_null(row);
+        if is_known {
+            self.push_text(row, zone, out);
+        }
+        is_known
+    }
+
     /// A length and the value of `row` in binary.
     pub(super) fn put_binary(&self, row: usize, zone: Tz, out: &mut Vec<u8>) -> Result<()> {
         if self.is_null(row) {

@@ -6,6 +6,7 @@
 mod binary;
 mod calendar;
 mod column;
+pub mod copy;
 mod text;
 pub mod types;
 
@@ -14,6 +15,7 @@ use datafusion::arrow::array::{Array, RecordBatch};
 
 use crate::error::{Error, Result};
 use column::Column;
+pub use copy::CopyFormat;
 
 /// How the values of a column are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,9 +26,21 @@ pub enum Format {
     Binary,
 }
 
+/// The messages that rows are sent in.
+#[derive(Debug, Clone, Copy)]
+pub enum Form<'a> {
+    /// DataRow, with a format a column; text where it ends.
+    Rows(&'a [Format]),
+    /// CopyData.
+    Copy(&'a CopyFormat),
+}
+
 /// The columns of one batch, ready to be written row by row.
 pub struct RowEncoder<'a> {
-    columns: Vec<(Column<'a>, Format)>,
+    columns: Vec<Column<'a>>,
+    form: Form<'a>,
+    /// What the message of the first row begins with.
+    head: &'static [u8],
     rows: usize,
     zone: Tz,
 }
@@ -38,18 +52,32 @@ impl std::fmt::Debug for RowEncoder<'_> {
 }
 
 impl<'a> RowEncoder<'a> {
-    /// Prepares `batch`; `formats` has one entry a column, `zone` is where instants are shown.
+    /// Prepares `batch`; `zone` is where instants are shown.
     ///
     /// # Errors
     /// 0A000 for a column whose type cannot be sent.
-    pub fn new(batch: &'a RecordBatch, formats: &[Format], zone: Tz) -> Result<Self> {
+    pub fn new(batch: &'a RecordBatch, form: Form<'a>, zone: Tz) -> Result<Self> {
         let schema = batch.schema_ref();
-        let columns = batch.columns().iter().enumerate().map(|(at, array)| {
-            let oid = types::of_field(schema.field(at))?.oid;
-            let format = formats.get(at).copied().unwrap_or(Format::Text);
-            Ok((Column::new(array, oid)?, format))
-        });
-        Ok(Self { columns: columns.collect::<Result<_>>()?, rows: batch.num_rows(), zone })
+        let columns = batch
+            .columns()
+            .iter()
+            .enumerate()
+            .map(|(at, array)| Column::new(array, types::of_field(schema.field(at))?.oid));
+        Ok(Self {
+            columns: columns.collect::<Result<_>>()?,
+            form,
+            head: &[],
+            rows: batch.num_rows(),
+            zone,
+        })
+    }
+
+    /// The same, as the first batch of all.
+    pub fn first(self) -> Self {
+        match self.form {
+            Form::Copy(CopyFormat::Binary) => Self { head: copy::BINARY_HEAD, ..self },
+            _ => self,
+        }
     }
 
     /// Appends rows from `row` on until `out` holds `bytes_wanted`; the row after the last one.
@@ -58,21 +86,28 @@ impl<'a> RowEncoder<'a> {
     /// 54000 for a row too long, 22008 for an instant that the binary format cannot say.
     pub fn encode(&self, mut row: usize, bytes_wanted: usize, out: &mut Vec<u8>) -> Result<usize> {
         while row < self.rows && out.len() < bytes_wanted {
-            self.encode_row(row, out)?;
+            match self.form {
+                Form::Rows(formats) => self.encode_row(formats, row, out)?,
+                Form::Copy(format) => copy::copy_data(out, |out| {
+                    // A binary COPY has its head in the message of its first row.
+                    out.extend_from_slice(if row == 0 { self.head } else { &[] });
+                    format.put_row(&self.columns, row, self.zone, out)
+                })?,
+            }
             row += 1;
         }
         Ok(row)
     }
 
     /// Appends one DataRow message.
-    fn encode_row(&self, row: usize, out: &mut Vec<u8>) -> Result<()> {
+    fn encode_row(&self, formats: &[Format], row: usize, out: &mut Vec<u8>) -> Result<()> {
         out.push(b'D');
         let start = binary::begin_value(out);
         out.extend_from_slice(&(self.columns.len() as i16).to_be_bytes());
-        for (column, format) in &self.columns {
-            match format {
-                Format::Text => column.put_text(row, self.zone, out)?,
-                Format::Binary => column.put_binary(row, self.zone, out)?,
+        for (at, column) in self.columns.iter().enumerate() {
+            match formats.get(at) {
+                Some(Format::Binary) => column.put_binary(row, self.zone, out)?,
+                _ => column.put_text(row, self.zone, out)?,
             }
         }
         // A message's length counts itself, a value's does not.

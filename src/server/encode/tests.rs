@@ -20,7 +20,8 @@ fn one(array: &dyn Array) -> String {
 /// The bytes of the first value in binary, or `None` for NULL.
 fn sent(array: ArrayRef) -> Option<Vec<u8>> {
     let batch = RecordBatch::try_from_iter_with_nullable([("c", array, true)]).expect("a batch");
-    let encoder = RowEncoder::new(&batch, &[Format::Binary], Tz::UTC).expect("encodable");
+    let encoder =
+        RowEncoder::new(&batch, Form::Rows(&[Format::Binary]), Tz::UTC).expect("encodable");
     let mut out = vec![];
     encoder.encode(0, 1, &mut out).expect("encodes");
     let length = i32::from_be_bytes(out[7..11].try_into().expect("four bytes"));
@@ -129,7 +130,7 @@ fn binary_forms_are_those_of_the_send_functions() {
 fn rows_stop_near_the_wanted_size_and_go_on_from_there() {
     let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..1_000));
     let batch = RecordBatch::try_from_iter([("n", numbers)]).expect("a batch");
-    let encoder = RowEncoder::new(&batch, &[Format::Text], Tz::UTC).expect("encodable");
+    let encoder = RowEncoder::new(&batch, Form::Rows(&[Format::Text]), Tz::UTC).expect("encodable");
     let (mut row, mut pieces, mut out) = (0, 0, vec![]);
     while row < 1_000 {
         let mut piece = vec![];
@@ -148,6 +149,7 @@ fn what_has_no_counterpart_is_refused() {
         RunArray::<Int32Type>::try_new(&Int32Array::from(vec![1]), &StringArray::from(vec!["a"]));
     let batch = RecordBatch::try_from_iter([("r", Arc::new(runs.expect("runs")) as ArrayRef)])
         .expect("a batch");
-    let error = RowEncoder::new(&batch, &[Format::Text], Tz::UTC).expect_err("no counterpart");
+    let error =
+        RowEncoder::new(&batch, Form::Rows(&[Format::Text]), Tz::UTC).expect_err("no counterpart");
     assert_eq!(error.sqlstate(), "0A000");
 }

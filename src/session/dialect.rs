@@ -1,0 +1,184 @@
+//! What Postgres says and the parser does not know, said in words that it knows, token by token.
+//!
+//! `FETCH` and `MOVE` may leave out almost everything, `MOVE` is a `FETCH` that gives nothing back,
+//! and `TABLE t` is a query.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    CastKind, DataType, Expr, Statement, Value, visit_expressions_mut,
+};
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::tokenizer::{Span, Token, TokenWithSpan, Word};
+
+/// Target of a FETCH that stands for a MOVE.
+pub const MOVED: &str = "runrate.moved";
+
+/// `tokens` in words that the parser knows.
+pub(super) fn reworded(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let is_known = |token: &TokenWithSpan| {
+        !["FETCH", "MOVE", "TABLE"].iter().any(|word| is_word(&token.token, word))
+    };
+    if tokens.iter().all(is_known) {
+        return tokens;
+    }
+    let statements = tokens.split_inclusive(|token| token.token == Token::SemiColon);
+    statements.flat_map(statement).collect()
+}
+
+fn statement(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
+    let is_blank = |token: &TokenWithSpan| matches!(token.token, Token::Whitespace(_));
+    let is_end = |token: &Token| matches!(token, Token::SemiColon | Token::EOF);
+    let Some(start) = tokens.iter().position(|token| !is_blank(token)) else {
+        return tokens.to_vec();
+    };
+    let (first, span) = (&tokens[start].token, tokens[start].span);
+    let end = tokens.iter().position(|token| is_end(&token.token)).unwrap_or(tokens.len());
+    let rest = &tokens[(start + 1).min(end)..end];
+    let mut made: Vec<Token> = if is_word(first, "TABLE") {
+        let select = [word("SELECT"), Token::Mul, word("FROM")];
+        select.into_iter().chain(rest.iter().map(|token| token.token.clone())).collect()
+    } else if is_word(first, "FETCH") || is_word(first, "MOVE") {
+        let words: Vec<&Token> =
+            rest.iter().filter(|token| !is_blank(token)).map(|token| &token.token).collect();
+        let Some(mut made) = fetch(&words) else { return tokens.to_vec() };
+        if is_word(first, "MOVE") {
+            let name = Token::Word(Word {
+                value: MOVED.to_owned(),
+                quote_style: Some('"'),
+                keyword: Keyword::NoKeyword,
+            });
+            made.extend([word("INTO"), name]);
+        }
+        made
+    } else {
+        return tokens.to_vec();
+    };
+    made.extend(tokens[end..].iter().map(|token| token.token.clone()));
+    made.into_iter().map(|token| placed(token, span)).collect()
+}
+
+/// A FETCH with direction, count and FROM, of the words after it; `None` if it is none.
+fn fetch(words: &[&Token]) -> Option<Vec<Token>> {
+    let (name, words) = words.split_last()?;
+    let is_linked = words.last().is_some_and(|w| is_word(w, "FROM") || is_word(w, "IN"));
+    let words = &words[..words.len() - usize::from(is_linked)];
+    let number = |token: &Token| matches!(token, Token::Number(..));
+    let said = |parts: &[&Token]| -> Vec<Token> { parts.iter().map(|t| (*t).clone()).collect() };
+    let one = Token::Number("1".into(), false);
+    let mut made = vec![word("FETCH")];
+    made.extend(match words {
+        [] => vec![word("NEXT")],
+        [way] if is_word(way, "FORWARD") || is_word(way, "BACKWARD") => {
+            vec![(*way).clone(), one]
+        }
+        [Token::Minus, count] if number(count) => vec![word("BACKWARD"), (*count).clone()],
+        [way, Token::Minus, count] if is_word(way, "FORWARD") && number(count) => {
+            vec![word("BACKWARD"), (*count).clone()]
+        }
+        [Token::Plus, count] => said(&[count]),
+        known if known.len() <= 2 => said(known),
+        _ => return None,
+    });
+    made.extend([word("FROM"), (*name).clone()]);
+    Some(made)
+}
+
+fn is_word(token: &Token, word: &str) -> bool {
+    matches!(token, Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
+}
+
+fn word(text: &str) -> Token {
+    Token::make_keyword(text)
+}
+
+fn placed(token: Token, span: Span) -> TokenWithSpan {
+    TokenWithSpan { token, span }
+}
+
+/// Says in the engine's words what the parser understood and the engine would not.
+pub fn reworded_expressions(statement: &mut Statement) {
+    let _: ControlFlow<()> = visit_expressions_mut(statement, |expr| {
+        match expr {
+            Expr::Value(value) => {
+                if let Value::Number(text, _) = &value.value
+                    && text.contains(['e', 'E'])
+                {
+                    *expr = float(text);
+                }
+            }
+            Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } => {
+                if let Some(escape) = escape_char.take_if(|mark| !is_backslash(&mark.value)) {
+                    **pattern = with_backslashes(pattern, &escape.value);
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    });
+}
+
+/// `1e308` as a float: written as a decimal it would need 308 digits.
+fn float(text: &str) -> Expr {
+    Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(Expr::Value(Value::SingleQuotedString(text.to_owned()).into())),
+        data_type: DataType::DoublePrecision,
+        array: false,
+        format: None,
+    }
+}
+
+fn is_backslash(mark: &Value) -> bool {
+    matches!(mark, Value::SingleQuotedString(text) if text == "\\")
+}
+
+/// `pattern` with backslashes where it has `mark`: the engine knows no other escape.
+fn with_backslashes(pattern: &Expr, mark: &Value) -> Expr {
+    let mark = match mark {
+        Value::SingleQuotedString(text) => text.as_str(),
+        _ => "",
+    };
+    let doubled = format!("replace({pattern}, '\\', '\\\\')");
+    let text = match mark {
+        "" => doubled,
+        mark => {
+            let class: String = mark.chars().map(|c| format!("[{c}]")).collect();
+            format!("regexp_replace({doubled}, '{class}(.)', '\\\\${{1}}', 'g')")
+        }
+    };
+    let parsed = Parser::new(&PostgreSqlDialect {}).try_with_sql(&text);
+    parsed.and_then(|mut parser| parser.parse_expr()).unwrap_or_else(|_| pattern.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::session::limits;
+
+    #[test]
+    fn short_forms_are_said_in_full() {
+        for (sql, wanted) in [
+            ("fetch c", "FETCH NEXT FROM c"),
+            ("FETCH next c", "FETCH NEXT FROM c"),
+            ("fetch from \"C d\"", "FETCH NEXT FROM \"C d\""),
+            ("fetch forward in c", "FETCH FORWARD 1 FROM c"),
+            ("fetch 5 c", "FETCH 5 FROM c"),
+            ("fetch all c", "FETCH ALL FROM c"),
+            ("fetch -3 from c", "FETCH BACKWARD 3 FROM c"),
+            ("fetch forward 10 from c", "FETCH FORWARD 10 FROM c"),
+            ("move absolute 7 from c", "FETCH ABSOLUTE 7 FROM c INTO \"runrate.moved\""),
+            ("move backward all in c", "FETCH BACKWARD ALL FROM c INTO \"runrate.moved\""),
+            ("table t order by 1", "SELECT * FROM t ORDER BY 1"),
+            ("select fetch from move", "SELECT fetch FROM move"),
+            ("select * from t fetch first 3 rows only", "SELECT * FROM t FETCH FIRST 3 ROWS ONLY"),
+        ] {
+            let parsed = limits::parse(sql, 1 << 10).expect(sql);
+            assert_eq!(parsed[0].to_string(), wanted, "{sql}");
+        }
+        let two = limits::parse(" move c ; fetch 2 from d;", 1 << 10).expect("two");
+        assert_eq!(two.len(), 2);
+        assert!(limits::parse("fetch", 1 << 10).is_err());
+    }
+}
