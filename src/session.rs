@@ -8,6 +8,7 @@
 //! Planning runs on a thread with a large stack and a time limit, because the planner is
 //! synchronous and recursive: no timeout can stop it, and a deep statement would end the process.
 
+mod access;
 mod catalog;
 mod dialect;
 mod expand;
@@ -39,6 +40,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::Statement;
 
+pub use access::Access;
 pub use catalog::{CATALOG, ViewDefinition};
 pub use dialect::{MOVED, reworded_expressions};
 pub use expand::TableFunctionDefinition;
@@ -159,15 +161,20 @@ impl Engine {
         self.current.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
-    /// A new session of role `user`; its statements see commits made before they start.
+    /// A new session that reads everything as `user`, which is how the process itself works.
     pub fn session(self: &Arc<Self>, user: &str) -> Session {
+        self.session_with(Arc::new(Access::reading(user)))
+    }
+
+    /// A new session with the rights of `access`; its statements see commits made before they start.
+    pub fn session_with(self: &Arc<Self>, access: Arc<Access>) -> Session {
         let tables = catalog::SessionCatalog::new(self.generation());
         let state = SessionStateBuilder::new_from_existing(self.base.clone())
-            .with_session_id(format!("{user}-{:p}", Arc::as_ptr(&tables)))
+            .with_session_id(format!("{}-{:p}", access.role(), Arc::as_ptr(&tables)))
             .with_catalog_list(catalog::SessionCatalogs::new(tables.clone()))
             .build();
         let context = SessionContext::new_with_state(state);
-        Session { engine: self.clone(), context, user: user.to_owned(), tables }
+        Session { engine: self.clone(), context, access, tables }
     }
 }
 
@@ -175,7 +182,7 @@ impl Engine {
 pub struct Session {
     engine: Arc<Engine>,
     context: SessionContext,
-    user: String,
+    access: Arc<Access>,
     tables: Arc<catalog::SessionCatalog>,
 }
 
@@ -187,7 +194,12 @@ impl Session {
 
     /// Role that logged in.
     pub fn user(&self) -> &str {
-        &self.user
+        self.access.role()
+    }
+
+    /// What it may see and change.
+    pub fn access(&self) -> &Arc<Access> {
+        &self.access
     }
 
     /// The context, for registering more schemas and functions before the first statement.
