@@ -9,7 +9,7 @@ use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::datatypes::*;
 
 use super::binary::{self, begin_value, end_value, push_null};
-use super::text::{self, Digits};
+use super::text::{self, with_digits, with_wide_digits};
 use super::{calendar, types};
 use crate::error::{Error, Result};
 
@@ -204,12 +204,17 @@ impl<'a> Column<'a> {
             }
             Values::Struct(fields) => push_record(out, row, fields, zone),
             Values::Dictionary(keys, values) => values.push_text(keys[row], zone, out),
+            Values::Decimal256(values, scale) => {
+                with_wide_digits(values[row], |sign, digits| {
+                    text::push_decimal(out, sign, digits, *scale);
+                });
+            }
             _ => match self.decimal(row) {
-                Some((digits, scale)) => text::push_decimal(out, &digits, scale),
-                None => match self.is_bytes() {
-                    true => text::push_bytea(out, self.raw(row)),
-                    false => out.extend_from_slice(self.raw(row)),
-                },
+                Some((value, scale)) => with_digits(value, |sign, digits| {
+                    text::push_decimal(out, sign, digits, scale);
+                }),
+                None if self.is_bytes() => text::push_bytea(out, self.raw(row)),
+                None => out.extend_from_slice(self.raw(row)),
             },
         }
     }
@@ -267,22 +272,26 @@ impl<'a> Column<'a> {
                 }
             }
             Values::Dictionary(keys, values) => values.push_binary(keys[row], zone, out)?,
+            Values::Decimal256(values, scale) => {
+                with_wide_digits(values[row], |sign, digits| {
+                    binary::push_long_numeric(out, sign, digits, *scale);
+                });
+            }
             _ => match self.decimal(row) {
-                Some((digits, scale)) => binary::push_numeric(out, &digits, scale),
+                Some((value, scale)) => binary::push_numeric(out, value, scale),
                 None => out.extend_from_slice(self.raw(row)),
             },
         }
         Ok(())
     }
 
-    /// Digits and scale of a decimal, `None` for other types.
-    fn decimal(&self, row: usize) -> Option<(Digits, i8)> {
+    /// Units and scale of a decimal up to 128 bits, `None` for other types.
+    fn decimal(&self, row: usize) -> Option<(i128, i8)> {
         Some(match &self.values {
-            Values::U64(values) => (Digits::of_i128(i128::from(values[row])), 0),
-            Values::Decimal32(values, scale) => (Digits::of_i128(i128::from(values[row])), *scale),
-            Values::Decimal64(values, scale) => (Digits::of_i128(i128::from(values[row])), *scale),
-            Values::Decimal128(values, scale) => (Digits::of_i128(values[row]), *scale),
-            Values::Decimal256(values, scale) => (Digits::of_i256(values[row]), *scale),
+            Values::U64(values) => (i128::from(values[row]), 0),
+            Values::Decimal32(values, scale) => (i128::from(values[row]), *scale),
+            Values::Decimal64(values, scale) => (i128::from(values[row]), *scale),
+            Values::Decimal128(values, scale) => (values[row], *scale),
             _ => return None,
         })
     }
