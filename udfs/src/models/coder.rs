@@ -334,7 +334,8 @@ mod tests {
         ) {
             edges.sort_by(f64::total_cmp);
             let known = Bins::Number { edges: edges.clone() };
-            let mut values: Vec<Option<f64>> = edges.iter().chain(&others).copied().map(Some).collect();
+            let mut values: Vec<Option<f64>> =
+                edges.iter().chain(&others).copied().map(Some).collect();
             values.extend([None, Some(f64::INFINITY), Some(f64::NEG_INFINITY), Some(f64::NAN)]);
             let wanted: Vec<u16> = values
                 .iter()
