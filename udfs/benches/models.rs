@@ -71,15 +71,15 @@ fn batches() -> Result<Vec<RecordBatch>> {
     starts.map(|start| batch(&mut random, BATCH.min(ROWS - start))).collect()
 }
 
-/// The same with words as views, as Parquet is read.
+/// The same with words as views of a dictionary, as Parquet is read.
 fn with_views(batch: &RecordBatch) -> Result<RecordBatch> {
     let schema = batch.schema();
     let columns = batch.columns().iter().zip(schema.fields()).map(|(column, field)| {
-        let kind = match column.data_type() {
-            DataType::Utf8 => &DataType::Utf8View,
-            other => other,
-        };
-        Ok((field.name(), cast(column, kind)?))
+        if column.data_type() != &DataType::Utf8 {
+            return Ok((field.name(), column.clone()));
+        }
+        let kind = DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into());
+        Ok((field.name(), cast(&cast(column, &kind)?, &DataType::Utf8View)?))
     });
     Ok(RecordBatch::try_from_iter(columns.collect::<Result<Vec<_>>>()?)?)
 }

@@ -126,6 +126,8 @@ struct Rows {
     parts: Parts,
     fields: Fields,
     batches: Vec<StructArray>,
+    /// What the batches hold.
+    bytes: usize,
 }
 
 impl fmt::Debug for Rows {
@@ -137,7 +139,12 @@ impl fmt::Debug for Rows {
 
 impl Rows {
     fn new(parts: Parts, fields: Fields) -> Self {
-        Self { parts, fields, batches: vec![] }
+        Self { parts, fields, batches: vec![], bytes: 0 }
+    }
+
+    fn push(&mut self, batch: StructArray) {
+        self.bytes += batch.get_array_memory_size();
+        self.batches.push(batch);
     }
 
     /// What is kept of a batch of arguments.
@@ -178,10 +185,6 @@ impl Rows {
         let (start, end) = (offsets[0] as usize, offsets[lists.len()] as usize);
         lists.values().slice(start, end - start).as_struct().clone()
     }
-
-    fn size(&self) -> usize {
-        self.batches.iter().map(StructArray::get_array_memory_size).sum()
-    }
 }
 
 /// The rows of one group.
@@ -190,12 +193,12 @@ struct One(Rows);
 
 impl Accumulator for One {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.0.batches.push(self.0.of(values)?);
+        self.0.push(self.0.of(values)?);
         Ok(())
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        self.0.batches.push(Rows::saved(states[0].as_list()));
+        self.0.push(Rows::saved(states[0].as_list()));
         Ok(())
     }
 
@@ -210,7 +213,7 @@ impl Accumulator for One {
     }
 
     fn size(&self) -> usize {
-        size_of::<Self>() + self.0.size()
+        size_of::<Self>() + self.0.bytes
     }
 }
 
@@ -254,10 +257,10 @@ impl Many {
         }
         self.groups = kept.iter().map(|row| self.groups[*row as usize] - count).collect();
         self.count -= count;
-        self.rows.batches = match kept.is_empty() {
-            true => vec![],
-            false => vec![taken(&all, kept)?],
-        };
+        (self.rows.batches, self.rows.bytes) = (vec![], 0);
+        if !kept.is_empty() {
+            self.rows.push(taken(&all, kept)?);
+        }
         Ok((taken(&all, order)?, lengths))
     }
 }
@@ -277,11 +280,11 @@ impl GroupsAccumulator for Many {
         self.count = count;
         let rows = self.rows.of(values)?;
         let Some(is_kept) = is_kept.map(known) else {
-            self.rows.batches.push(rows);
+            self.rows.push(rows);
             self.groups.extend(groups);
             return Ok(());
         };
-        self.rows.batches.push(filter(&rows, &is_kept)?.as_struct().clone());
+        self.rows.push(filter(&rows, &is_kept)?.as_struct().clone());
         let kept = groups.iter().zip(is_kept.values()).filter(|(_, is_kept)| *is_kept);
         self.groups.extend(kept.map(|(group, _)| *group));
         Ok(())
@@ -290,7 +293,7 @@ impl GroupsAccumulator for Many {
     fn merge_batch(&mut self, values: &[ArrayRef], groups: &[usize], count: usize) -> Result<()> {
         self.count = count;
         let lists = values[0].as_list::<i32>();
-        self.rows.batches.push(Rows::saved(lists));
+        self.rows.push(Rows::saved(lists));
         for (row, group) in groups.iter().enumerate() {
             self.groups.extend(std::iter::repeat_n(*group, lists.value_length(row) as usize));
         }
@@ -333,7 +336,7 @@ impl GroupsAccumulator for Many {
     }
 
     fn size(&self) -> usize {
-        size_of::<Self>() + self.rows.size() + self.groups.capacity() * size_of::<usize>()
+        size_of::<Self>() + self.rows.bytes + self.groups.capacity() * size_of::<usize>()
     }
 }
 

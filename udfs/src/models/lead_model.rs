@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, StructArray};
-use arrow::datatypes::{DataType, Date32Type, Field, Fields};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Date32Type, Field, FieldRef, Fields};
 use datafusion_common::{Result, exec_datafusion_err, exec_err};
 use datafusion_expr::AggregateUDF;
 
@@ -57,18 +58,31 @@ pub(crate) fn udaf() -> Result<AggregateUDF> {
     })
 }
 
-/// All arguments, quoted days as days.
+/// All arguments, quoted days as days and words without the pages that views would hold on to.
 fn kept(types: &[DataType]) -> Fields {
     let names = PAGE.arguments.iter().map(|(name, _)| *name);
-    let fields = names.zip(types).map(|(name, kind)| match name {
-        "decided_on" => Field::new(name, DataType::Date32, true),
-        name => Field::new(name, kind.clone(), true),
+    let fields = names.zip(types).map(|(name, kind)| match (name, kind) {
+        ("decided_on", _) => Field::new(name, DataType::Date32, true),
+        (name, kind) => Field::new(name, compact(kind), true),
     });
     fields.collect()
 }
 
+fn compact(kind: &DataType) -> DataType {
+    match kind {
+        DataType::Utf8View => DataType::Utf8,
+        DataType::Struct(fields) => {
+            let inner =
+                |field: &FieldRef| Field::new(field.name(), compact(field.data_type()), true);
+            DataType::Struct(fields.iter().map(inner).collect())
+        }
+        other => other.clone(),
+    }
+}
+
 fn keep(values: &[ArrayRef]) -> Result<Vec<ArrayRef>> {
     let mut kept = values.to_vec();
+    kept[1] = cast(&values[1], &compact(values[1].data_type()))?;
     if let Some(days) = kept.get_mut(4) {
         *days = Arc::new(dates(&PAGE, "decided_on", days)?);
     }

@@ -216,9 +216,55 @@ fn list(picked: Picked, texts: &Texts) -> Result<ArrayRef, Fault> {
 mod tests {
     use proptest::prelude::*;
 
+    use arrow::array::Int64Array;
+
     use super::*;
+    use crate::math::model::bins::Bins;
+    use crate::math::model::{Feature, Model};
+
+    /// A scorecard of numbers whose bins begin at 0, 1, 2 and so on, and have these points in eighths.
+    fn scorecard(points: &[Vec<i8>]) -> Scorer {
+        let mut model = Model::read(crate::tests::MODEL).expect("a model");
+        let feature = |(at, points): (usize, &Vec<i8>)| Feature {
+            name: format!("f{at}"),
+            bins: Bins::Number { edges: (0..points.len() - 2).map(|edge| edge as f64).collect() },
+            points: points.iter().map(|points| f64::from(*points) / 8.0).collect(),
+            weight: None,
+            iv: None,
+            auc: None,
+        };
+        model.features = points.iter().enumerate().map(feature).collect();
+        Scorer::read(&serde_json::to_string(&model).expect("JSON")).expect("a sound model")
+    }
 
     proptest! {
+        #[test]
+        fn reasons_by_rank_are_those_by_points(
+            points in prop::collection::vec(prop::collection::vec(-9_i8..9, 2..7), 0..9),
+            values in prop::collection::vec(-2_i8..7, 600 * 9),
+            rows in 0_usize..600,
+            top in 1_i64..6,
+        ) {
+            let scorer = scorecard(&points);
+            let column = |at: usize| -> ArrayRef {
+                let values = &values[at * 600..][..rows];
+                let known = |value: &i8| (*value > -2).then(|| f64::from(*value));
+                Arc::new(values.iter().map(known).collect::<Float64Array>())
+            };
+            let field = |at: usize| Field::new(format!("f{at}"), DataType::Float64, true);
+            let features = StructArray::try_new_with_length(
+                (0..points.len()).map(field).collect(),
+                (0..points.len()).map(column).collect(),
+                None,
+                rows,
+            ).expect("columns of one length");
+            let tops = Int64Array::from(vec![top; rows]);
+            let one = run(Some(&scorer), &features, Top::One(Some(top))).expect("reasons");
+            let each = run(Some(&scorer), &features, Top::Each(&tops)).expect("reasons");
+            prop_assert!(scorer.order().is_some());
+            prop_assert_eq!(&one, &each);
+        }
+
         #[test]
         fn the_weightiest_are_those_that_sorting_puts_first(
             weights in prop::collection::vec(-9_i8..9, 0..25), top in 1_usize..30,
