@@ -5,12 +5,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::array::{Int32Array, RecordBatch, StringArray};
+use datafusion::arrow::array::{Int32Array, RecordBatch};
 use datafusion::catalog::{MemTable, SchemaProvider, TableProvider};
 use datafusion::error::Result;
 
 use super::keys;
-use super::relations::{PgCatalog, Relation, Rows};
+use super::relations::{PgCatalog, Relation};
+use super::rows::Rows;
 use super::{OWNER, PUBLIC};
 use crate::server::encode::types::{self, PgType};
 use crate::session::{CATALOG, FunctionPage};
@@ -190,18 +191,6 @@ pub(super) fn names_and_positions(
     rows.texts("column_name", names);
     rows.push("ordinal_position", Arc::new(Int32Array::from(places)), None);
     rows.push("position_in_unique_constraint", Arc::new(Int32Array::from(targets)), None);
-}
-
-impl Rows {
-    /// A column with one text in every row.
-    pub(super) fn same(&mut self, name: &str, value: &str) {
-        let values = vec![value.to_owned(); self.count()];
-        self.texts(name, values);
-    }
-
-    pub(super) fn texts(&mut self, name: &str, values: Vec<String>) {
-        self.push(name, Arc::new(StringArray::from(values)), None);
-    }
 }
 
 /// A type as the standard calls it, and as `pg_type` does.
