@@ -1,5 +1,6 @@
 // node-postgres with pg-cursor and pg-query-stream.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 const require = createRequire(`${process.argv[3]}/`);
@@ -47,8 +48,8 @@ for await (const row of client.query(new QueryStream('SELECT amount FROM crm.opp
 assert.equal(streamed, count);
 assert.equal(cents, BigInt(company.OPPORTUNITIES_AMOUNT.replace('.', '')));
 client.release();
-const several = await pool.query('SELECT 1 AS a; SELECT 2 AS b');
+const several = await pool.query('SELECT 1::int AS a; SELECT 2::int AS b');
 assert.deepEqual(several.map((result) => result.rows), [[{ a: 1 }], [{ b: 2 }]]);
 await pool.end();
-const version = (name) => require(`${name}/package.json`).version;
+const version = (name) => JSON.parse(readFileSync(`${process.argv[3]}/node_modules/${name}/package.json`)).version;
 console.log(`  pg ${version('pg')}, pg-cursor ${version('pg-cursor')}, pg-query-stream ${version('pg-query-stream')}: parameters, named statements, ${read} rows by cursor, ${streamed} by stream`);

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use chrono::{Offset, Utc};
 use chrono_tz::{OffsetName, TZ_VARIANTS};
 use datafusion::arrow::array::{
-    Array, ArrayRef, BooleanArray, Int32Array, Int64Array, IntervalMonthDayNanoArray, RecordBatch,
-    StringArray, new_null_array,
+    ArrayRef, BooleanArray, Int32Array, Int64Array, IntervalMonthDayNanoArray, RecordBatch,
+    StringArray,
 };
 use datafusion::arrow::datatypes::{IntervalMonthDayNano, Schema};
 use datafusion::error::Result;
 
 use super::oids::Object;
 use super::relations::{PgCatalog, Relation};
-use super::{OWNER, keys};
+use super::{OWNER, keys, standard};
 use crate::schema::CRM;
 use crate::server::settings;
 use crate::session::CATALOG;
@@ -45,26 +45,13 @@ pub(super) async fn rows(
         ],
         _ => return Ok(None),
     };
-    filled(schema, columns).map(Some)
+    standard::filled(schema, &columns).map(Some)
 }
 
 type Columns = Vec<(&'static str, ArrayRef)>;
 
 fn texts<T: AsRef<str>>(values: impl IntoIterator<Item = T>) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(values))
-}
-
-/// A table with the columns that are given, and NULL in the others.
-fn filled(schema: &Schema, columns: Columns) -> Result<RecordBatch> {
-    let count = columns.first().map_or(0, |(_, array)| array.len());
-    let arrays = schema.fields().iter().map(|field| {
-        match columns.iter().find(|(name, _)| name == field.name()) {
-            Some((_, array)) => Ok(datafusion::arrow::compute::cast(array, field.data_type())?),
-            None => Ok(new_null_array(field.data_type(), count)),
-        }
-    });
-    let arrays = arrays.collect::<Result<Vec<_>>>()?;
-    Ok(RecordBatch::try_new(Arc::new(schema.clone()), arrays)?)
 }
 
 /// Settings with the values that sessions start from.
@@ -194,7 +181,7 @@ mod tests {
                 assert!(schema.field_with_name(column).is_ok(), "{name}.{column}");
                 assert!(!array.is_empty(), "{name}.{column}");
             }
-            let batch = filled(&schema, columns).expect(name);
+            let batch = standard::filled(&schema, &columns).expect(name);
             assert!(batch.num_rows() > 20, "{name}");
         }
     }

@@ -53,6 +53,10 @@ pub(super) fn register(registrar: &Registrar<'_>) {
     ] {
         registrar.text(name, counts, None);
     }
+    // What there is of expressions is kept as it is written.
+    registrar.add("pg_get_expr", &[2, 3], DataType::Utf8, |given, _| {
+        ScalarValue::Utf8(string(given.first()))
+    });
     registrar.text("pg_tablespace_location", &[1], Some(String::new()));
     registrar.text("getdatabaseencoding", &[0], Some("UTF8".into()));
     registrar.text("pg_client_encoding", &[0], Some("UTF8".into()));

@@ -231,7 +231,11 @@ fn typed(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<Fixed> {
 }
 
 fn retyped(field: &Field) -> Field {
-    let name = field.name().as_str();
+    let name = match field.name().as_str() {
+        // As it was called up to Postgres 16.
+        "colllocale" => "colliculocale",
+        name => name,
+    };
     if let Some((_, element)) = LISTS.iter().find(|(list, _)| *list == name) {
         return system::field(name, &format!("{element}[]"));
     }

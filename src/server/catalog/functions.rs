@@ -186,7 +186,6 @@ pub(super) fn string(value: Option<&ScalarValue>) -> Option<String> {
 pub(super) fn register(context: &SessionContext, shared: &Catalog, user: &str, process: i32) {
     context.register_udf(library::create_current_database_udf(CATALOG));
     context.register_udtf("pg_get_keywords", shared.library.pg_get_keywords.clone());
-    context.register_udf(library::pg_get_expr_udf::create_pg_get_expr_udf());
     context.register_udf(library::create_pg_get_partkeydef_udf());
     context.register_udf(library::create_pg_relation_is_publishable_udf());
     context.register_udf(library::create_pg_get_statisticsobjdef_columns_udf());
@@ -265,6 +264,7 @@ fn register_objects(registrar: &Registrar<'_>, shared: &Catalog) {
                     comments.of(&schema, &name, column).map(str::to_owned)
                 }
                 Some(Object::Function(place)) => pages.0.get(place).map(FunctionPage::description),
+                Some(Object::Schema(name)) => Comments::schema(&name).map(str::to_owned),
                 _ => None,
             })
         }
@@ -348,7 +348,16 @@ fn register_functions(registrar: &Registrar<'_>, context: &SessionContext, share
     let pages = shared.pages.clone();
     let arguments: Vec<String> = pages.0.iter().map(arguments).collect();
     let results: Vec<String> = pages.0.iter().map(|page| result_type(context, page)).collect();
+    let definitions = pages.0.iter().zip(arguments.iter().zip(&results));
+    let definitions = definitions.map(|(page, (arguments, result))| {
+        format!(
+            "CREATE OR REPLACE FUNCTION public.{name}({arguments})\n RETURNS {result}\n \
+             LANGUAGE internal\nAS $function${name}$function$\n",
+            name = page.name
+        )
+    });
     for (name, texts) in [
+        ("pg_get_functiondef", definitions.collect()),
         ("pg_get_function_arguments", arguments.clone()),
         ("pg_get_function_identity_arguments", arguments),
         ("pg_get_function_result", results),

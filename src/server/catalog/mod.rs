@@ -19,6 +19,7 @@ mod relations;
 mod rewrite;
 mod rows;
 mod sizes;
+mod standard;
 mod system;
 
 use std::sync::Arc;

@@ -71,11 +71,12 @@ pub(super) fn register(
         });
         let known = names.clone();
         registrar.add(&format!("{kind}out"), &[1], DataType::Utf8, move |given, options| {
-            let oid = number(given.first());
-            ScalarValue::Utf8(oid.map(|oid| match oid {
-                0 => "-".into(),
-                oid => show(&known, oid, options).unwrap_or_else(|| oid.to_string()),
-            }))
+            ScalarValue::Utf8(match number(given.first()) {
+                Some(0) => Some("-".into()),
+                Some(oid) => show(&known, oid, options).or_else(|| Some(oid.to_string())),
+                // Some columns are kept as names.
+                None => string(given.first()),
+            })
         });
     }
     let fixed = shared.fixed.clone();

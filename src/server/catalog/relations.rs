@@ -312,8 +312,20 @@ impl PgCatalog {
             numbers.push(0);
             texts.push(page.description());
         }
-        // The catalogs that the objects are listed in: pg_class and pg_proc.
-        let classes = (0..oids.len()).map(|at| if at < relation_count { 1259 } else { 1255 });
+        let function_count = oids.len();
+        for name in self.all_schemas() {
+            if let Some(text) = Comments::schema(&name) {
+                oids.push(self.schema_oid(&name));
+                numbers.push(0);
+                texts.push(text.to_owned());
+            }
+        }
+        // The catalogs that the objects are listed in.
+        let classes = (0..oids.len()).map(|at| match at {
+            at if at < relation_count => system::oid("pg_class"),
+            at if at < function_count => system::oid("pg_proc"),
+            _ => system::oid("pg_namespace"),
+        });
         let mut rows = Rows::new(oids.len());
         rows.oid("objoid", oids.iter().copied());
         rows.oid("classoid", classes);

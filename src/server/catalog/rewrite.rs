@@ -41,6 +41,18 @@ static RULES: LazyLock<Vec<Box<dyn SqlStatementRewriteRule>>> = LazyLock::new(||
     ]
 });
 
+/// Functions that give the rows of a view.
+const FUNCTIONS: &[(&str, &str)] = &[
+    ("pg_available_extensions", "pg_available_extensions"),
+    ("pg_available_extension_versions", "pg_available_extension_versions"),
+    ("pg_cursor", "pg_cursors"),
+    ("pg_lock_status", "pg_locks"),
+    ("pg_prepared_statement", "pg_prepared_statements"),
+    ("pg_show_all_settings", "pg_settings"),
+    ("pg_timezone_abbrevs", "pg_timezone_abbrevs"),
+    ("pg_timezone_names", "pg_timezone_names"),
+];
+
 /// The same question in the engine's words.
 ///
 /// Only statements about the catalog are rewritten as a whole: what they join is small, and how they
@@ -103,6 +115,15 @@ impl VisitorMut for Qualify {
     type Break = ();
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        // Some views are functions too, without arguments.
+        if let TableFactor::Table { name, args, .. } = factor
+            && args.as_ref().is_some_and(|given| given.args.is_empty())
+            && let Some(called) = lower(name).pop()
+            && let Some((_, view)) = FUNCTIONS.iter().find(|(function, _)| *function == called)
+        {
+            *name = ObjectName::from(vec![Ident::new(*view)]);
+            *args = None;
+        }
         if let TableFactor::Table { name, args: None, .. } = factor
             && let [only] = name.0.as_slice()
             && let Some(ident) = only.as_ident()

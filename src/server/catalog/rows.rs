@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    ArrayRef, BooleanArray, Int16Array, Int32Array, Int64Array, RecordBatch, RecordBatchOptions,
-    StringArray, new_null_array,
+    ArrayRef, BooleanArray, Int16Array, Int32Array, RecordBatch, RecordBatchOptions, StringArray,
+    new_null_array,
 };
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::error::Result;
@@ -25,11 +25,6 @@ pub(super) struct Rows {
 impl Rows {
     pub(super) fn new(count: usize) -> Self {
         Self { count, fields: vec![], columns: vec![] }
-    }
-
-    /// Rows (count).
-    pub(super) fn count(&self) -> usize {
-        self.count
     }
 
     /// Adds a column, announced as type `oid` where Arrow has no such type.
@@ -78,15 +73,6 @@ impl Rows {
 
     pub(super) fn texts(&mut self, name: &str, values: Vec<String>) {
         self.push(name, Arc::new(StringArray::from(values)), None);
-    }
-
-    /// Texts, some of which are NULL.
-    pub(super) fn optional_texts(&mut self, name: &str, values: Vec<Option<String>>) {
-        self.push(name, Arc::new(StringArray::from(values)), None);
-    }
-
-    pub(super) fn int8s(&mut self, name: &str, values: Vec<Option<i64>>) {
-        self.push(name, Arc::new(Int64Array::from(values)), None);
     }
 
     pub(super) fn null(&mut self, name: &str) {

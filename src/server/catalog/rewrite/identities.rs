@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, DataType, Expr, Ident, Query, SelectItem, SetExpr, Statement, TableFactor,
-    Value, VisitMut, VisitorMut,
+    ArrayElemTypeDef, BinaryOperator, DataType, Expr, Ident, Query, SelectItem, SetExpr, Statement,
+    TableFactor, Value, VisitMut, VisitorMut,
 };
 
 use super::{bare, called, expression, lower};
@@ -127,7 +127,12 @@ impl VisitorMut for Identities {
                 (Some((from, name)), None) => call(from, "in", name),
                 (None, Some(to)) => call(to, "in", inner),
                 (Some((from, name)), Some(to)) if from == to => call(to, "in", name),
-                _ => None,
+                _ => {
+                    if let Some(plain) = plain(data_type) {
+                        *data_type = plain;
+                    }
+                    None
+                }
             },
             Expr::BinaryOp { left, op: BinaryOperator::StringConcat, right } => {
                 for side in [left, right] {
@@ -185,6 +190,23 @@ fn kind(data_type: &DataType) -> Option<&'static str> {
     let name = data_type.to_string().to_lowercase();
     let name = name.strip_prefix("pg_catalog.").unwrap_or(&name);
     KINDS.iter().find(|kind| **kind == name).copied()
+}
+
+/// The type that the engine has for one that is only another name for it.
+fn plain(data_type: &DataType) -> Option<DataType> {
+    let name = data_type.to_string().to_lowercase();
+    let name = name.strip_prefix("pg_catalog.").unwrap_or(&name);
+    let name = name.strip_prefix("information_schema.").unwrap_or(name);
+    let text = |element| DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(element), None));
+    Some(match name {
+        "name" | "\"char\"" | "sql_identifier" | "character_data" | "yes_or_no" | "aclitem" => {
+            DataType::Text
+        }
+        "xid" | "cid" | "cardinal_number" => DataType::Integer(None),
+        "_text" | "_name" | "_varchar" | "name[]" | "\"char\"[]" => text(DataType::Text),
+        "_int2" | "_int4" | "_oid" | "int2vector" | "oidvector" => text(DataType::Integer(None)),
+        _ => return None,
+    })
 }
 
 fn is_text(data_type: &DataType) -> bool {

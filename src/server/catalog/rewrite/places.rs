@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, Expr, FunctionArguments, Statement, Subscript, Value, VisitMut,
-    VisitorMut,
+    AccessExpr, BinaryOperator, Expr, FunctionArguments, Select, SelectItem, Statement, Subscript,
+    Value, VisitMut, VisitorMut,
 };
 
 use super::{called, expression};
@@ -20,6 +20,19 @@ struct Places;
 
 impl VisitorMut for Places {
     type Break = ();
+
+    /// What gives several rows in a SELECT is a list to the engine.
+    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        for item in &mut select.projection {
+            if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item
+                && called(expr) == "generate_series"
+                && let Some(made) = expression(&format!("unnest({expr})"))
+            {
+                *expr = made;
+            }
+        }
+        ControlFlow::Continue(())
+    }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         let made = match &mut *expr {
@@ -39,18 +52,22 @@ impl VisitorMut for Places {
                         expression(&format!("unnest(pg_expanded({list}))"))
                     }
                     ("array_upper", Some(list)) if is_vector(&list) => {
-                        expression(&format!("array_length({list}) - 1"))
+                        expression(&format!("{} - 1", length(&list)))
                     }
                     ("array_lower", Some(list)) if is_vector(&list) => expression("0"),
                     ("pg_partition_ancestors", _) => Some(Expr::Value(Value::Null.into())),
                     _ => None,
                 }
             }
-            // A function as a number is 0 where there is none; here it is a name, or `-`.
-            Expr::BinaryOp { left, op: BinaryOperator::NotEq | BinaryOperator::Eq, right }
-                if is_function_column(left) && right.to_string() == "0" =>
+            Expr::Cast { expr: column, data_type, .. }
+                if is_function_column(column)
+                    && data_type.to_string().eq_ignore_ascii_case("oid") =>
             {
-                **right = Expr::Value(Value::SingleQuotedString("-".into()).into());
+                expression(&format!("regprocin({column})"))
+            }
+            Expr::BinaryOp { left, op: BinaryOperator::NotEq | BinaryOperator::Eq, right } => {
+                compared(left, right);
+                compared(right, left);
                 None
             }
             _ => None,
@@ -64,9 +81,14 @@ impl VisitorMut for Places {
 
 fn subscripts(list: &str) -> Option<Expr> {
     match is_vector(list) {
-        true => expression(&format!("unnest(generate_series(0, array_length({list}) - 1))")),
-        false => expression(&format!("unnest(generate_series(1, array_length({list})))")),
+        true => expression(&format!("unnest(generate_series(0, {} - 1))", length(list))),
+        false => expression(&format!("unnest(generate_series(1, {}))", length(list))),
     }
+}
+
+/// The engine counts without sign, and does not count a list that is NULL.
+fn length(list: &str) -> String {
+    format!("CAST(array_length({list}) AS BIGINT)")
 }
 
 fn is_vector(text: &str) -> bool {
@@ -101,16 +123,106 @@ fn field(root: &Expr, chain: &[AccessExpr]) -> Option<Expr> {
     }
 }
 
-/// Columns of `pg_type` that name a function.
-fn is_function_column(expr: &Expr) -> bool {
-    let name = match expr {
-        Expr::Identifier(name) => &name.value,
-        Expr::CompoundIdentifier(parts) => match parts.last() {
-            Some(name) => &name.value,
-            None => return false,
-        },
-        Expr::Nested(inner) => return is_function_column(inner),
-        other => return called(other) == "regprocin",
-    };
-    ["typreceive", "typsend", "typinput", "typoutput"].contains(&name.as_str())
+/// Says what a column is compared with as the column is kept here.
+fn compared(column: &mut Expr, other: &mut Expr) {
+    let Some(name) = column_name(column) else { return };
+    if is_function_column(column) {
+        of_function(column, other);
+    } else if TRUTHS.iter().any(|start| name.starts_with(start))
+        && let Expr::Value(value) = &*other
+        && let Value::SingleQuotedString(text) = &value.value
+    {
+        // Postgres takes these texts for yes and no.
+        let truth = match text.to_lowercase().as_str() {
+            "t" | "true" | "yes" | "on" | "1" => true,
+            "f" | "false" | "no" | "off" | "0" => false,
+            _ => return,
+        };
+        *other = Expr::Value(Value::Boolean(truth).into());
+    }
 }
+
+fn column_name(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Identifier(name) => Some(name.value.to_lowercase()),
+        Expr::CompoundIdentifier(parts) => parts.last().map(|name| name.value.to_lowercase()),
+        _ => None,
+    }
+}
+
+fn is_function_column(expr: &Expr) -> bool {
+    column_name(expr).is_some_and(|name| FUNCTION_COLUMNS.contains(&name.as_str()))
+}
+
+/// A function as a number is 0 where there is none; here it is kept as a name, or `-`.
+fn of_function(column: &mut Expr, other: &mut Expr) {
+    let text = |text: &str| Expr::Value(Value::SingleQuotedString(text.into()).into());
+    match &*other {
+        Expr::Value(value) => {
+            if value.value.to_string() == "0" {
+                *other = text("-");
+            }
+        }
+        Expr::Function(function) if called(other) == "regprocin" => {
+            if let FunctionArguments::List(list) = &function.args
+                && let Some(name) = list.args.first()
+                && let Some(name) = expression(&name.to_string())
+            {
+                *other = name;
+            }
+        }
+        _ => {
+            if let Some(number) = expression(&format!("regprocin({column})")) {
+                *column = number;
+            }
+        }
+    }
+}
+
+/// Columns that name a function.
+const FUNCTION_COLUMNS: &[&str] = &[
+    "typinput",
+    "typoutput",
+    "typreceive",
+    "typsend",
+    "typmodin",
+    "typmodout",
+    "typanalyze",
+    "typsubscript",
+    "oprcode",
+    "oprrest",
+    "oprjoin",
+    "aggfnoid",
+    "aggtransfn",
+    "aggfinalfn",
+    "amproc",
+    "amhandler",
+    "conproc",
+    "prosupport",
+    "rngcanonical",
+    "rngsubdiff",
+];
+
+/// What the names of columns begin with that say yes or no.
+const TRUTHS: &[&str] = &[
+    "attis",
+    "attnotnull",
+    "atthas",
+    "relhas",
+    "relis",
+    "indis",
+    "condefer",
+    "convalid",
+    "proret",
+    "prois",
+    "prosec",
+    "typis",
+    "typby",
+    "typnotnull",
+    "rolsuper",
+    "rolcan",
+    "rolcreate",
+    "datis",
+    "datallow",
+    "is_grantable",
+];

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, FunctionArguments, GroupByExpr, JoinOperator, LimitClause, OrderByKind,
     Query, Select, SelectItem, SetExpr, Statement, TableFactor, TableWithJoins, Value, Visit,
-    VisitMut, Visitor, VisitorMut,
+    VisitMut, Visitor, VisitorMut, visit_expressions_mut,
 };
 
 use super::{called, expression, lower};
@@ -31,6 +31,10 @@ const AGGREGATES: &[&str] = &[
     "jsonb_object_agg",
 ];
 
+/// Columns that are lists, and NULL in every row.
+const UNSET: &[&str] =
+    &["reloptions", "attoptions", "evttags", "fdwoptions", "srvoptions", "ftoptions", "umoptions"];
+
 pub(super) fn rewrite(statement: &mut Statement) {
     let _: ControlFlow<()> = VisitMut::visit(statement, &mut Subqueries);
 }
@@ -52,9 +56,10 @@ impl VisitorMut for Subqueries {
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         let made = match &mut *expr {
-            Expr::Subquery(query) => match reads_nothing(query) {
-                true => Some(Expr::Value(Value::Null.into())),
-                false => one(query),
+            Expr::Subquery(query) => match (reads_nothing(query), counts_nothing(query)) {
+                (true, _) => Some(Expr::Value(Value::Null.into())),
+                (_, true) => expression("0"),
+                _ => one(query),
             },
             Expr::Exists { subquery, negated } if reads_nothing(subquery) => {
                 Some(Expr::Value(Value::Boolean(*negated).into()))
@@ -104,10 +109,34 @@ impl VisitorMut for Counted {
 
 /// Whether a query joins a table that never has rows here, so that it gives none.
 fn reads_nothing(query: &Query) -> bool {
+    match query.body.as_ref() {
+        SetExpr::Select(select) => (!aggregates(select) || !counts(select)) && is_empty(select),
+        _ => false,
+    }
+}
+
+/// Whether a query counts the rows of such a table.
+fn counts_nothing(query: &Query) -> bool {
     let SetExpr::Select(select) = query.body.as_ref() else { return false };
+    let [SelectItem::UnnamedExpr(item) | SelectItem::ExprWithAlias { expr: item, .. }] =
+        select.projection.as_slice()
+    else {
+        return false;
+    };
+    called(item) == "count" && counts(select) && is_empty(select)
+}
+
+fn is_empty(select: &Select) -> bool {
     let is_empty = |factor: &TableFactor| match factor {
         TableFactor::Table { name, args: None, .. } => {
             lower(name).pop().is_some_and(|table| system::is_always_empty(&table))
+        }
+        // The elements of a list that is NULL everywhere.
+        TableFactor::Table { args: Some(_), .. }
+        | TableFactor::Function { .. }
+        | TableFactor::UNNEST { .. } => {
+            let text = factor.to_string().to_lowercase();
+            UNSET.iter().any(|column| text.contains(column))
         }
         _ => false,
     };
@@ -117,13 +146,12 @@ fn reads_nothing(query: &Query) -> bool {
             JoinOperator::Join(_) | JoinOperator::Inner(_) | JoinOperator::CrossJoin(_)
         )
     };
-    !aggregates(select)
-        && select.from.iter().any(|table| {
-            let joins = table.joins.iter();
-            let has_outer = table.joins.iter().any(|join| !is_inner(&join.join_operator));
-            (is_empty(&table.relation) && (!has_outer || table.joins.iter().all(is_left)))
-                || joins.clone().any(|join| is_empty(&join.relation) && !has_outer)
-        })
+    select.from.iter().any(|table| {
+        let joins = table.joins.iter();
+        let has_outer = table.joins.iter().any(|join| !is_inner(&join.join_operator));
+        (is_empty(&table.relation) && (!has_outer || table.joins.iter().all(is_left)))
+            || joins.clone().any(|join| is_empty(&join.relation) && !has_outer)
+    })
 }
 
 fn is_left(join: &datafusion::sql::sqlparser::ast::Join) -> bool {
@@ -141,6 +169,13 @@ fn aggregates(select: &Select) -> bool {
     let mut found = Aggregates(false);
     let _: ControlFlow<()> = Visit::visit(&select.projection, &mut found);
     found.0 || select.group_by != GroupByExpr::Expressions(vec![], vec![])
+}
+
+/// Whether a SELECT tells how many rows it has, which is something without any, too.
+fn counts(select: &Select) -> bool {
+    let items = select.projection.iter().map(ToString::to_string);
+    let is_grouped = select.group_by != GroupByExpr::Expressions(vec![], vec![]);
+    !is_grouped && items.into_iter().any(|item| item.to_lowercase().contains("count("))
 }
 
 struct Aggregates(bool);
@@ -180,6 +215,9 @@ fn one(query: &mut Query) -> Option<Expr> {
             return None;
         }
         *item = expression(&format!("first_value({item}{order})"))?;
+    }
+    // One value has no order, and is one already.
+    if select.group_by == GroupByExpr::Expressions(vec![], vec![]) {
         query.order_by = None;
         query.limit_clause = None;
     }
@@ -190,7 +228,8 @@ fn one(query: &mut Query) -> Option<Expr> {
 /// `ARRAY(SELECT ...)`: what it gives, in its order.
 fn list(query: &mut Query) -> Option<Expr> {
     let none = || expression("CAST(ARRAY[] AS TEXT[])");
-    if reads_nothing(query) {
+    // With a WITH it walks from role to role that it belongs to: here, none.
+    if reads_nothing(query) || query.with.is_some() {
         return none();
     }
     let order = order(&query.order_by);
@@ -239,7 +278,8 @@ fn apart(select: &mut Select) -> Option<String> {
         let _: ControlFlow<()> = Visit::visit(condition, &mut used);
         used.around && !used.inside
     };
-    let (around, inside): (Vec<Expr>, Vec<Expr>) = conditions.into_iter().partition(is_apart);
+    let (around, mut inside): (Vec<Expr>, Vec<Expr>) = conditions.into_iter().partition(is_apart);
+    substitute(&mut inside, &own);
     select.selection = inside.into_iter().reduce(|left, right| Expr::BinaryOp {
         left: Box::new(left),
         op: BinaryOperator::And,
@@ -247,6 +287,39 @@ fn apart(select: &mut Select) -> Option<String> {
     });
     let around: Vec<String> = around.iter().map(ToString::to_string).collect();
     (!around.is_empty()).then(|| around.join(" AND "))
+}
+
+/// Says conditions about both the rows around and the query's own by columns of the query alone:
+/// where `c.oid = a.attcollation` must hold, `a.attcollation <> t.typcollation` is about `c.oid`.
+fn substitute(conditions: &mut [Expr], own: &[String]) {
+    let is_own = |expr: &Expr| {
+        let mut used = Used { own, around: false, inside: false };
+        let _: ControlFlow<()> = Visit::visit(expr, &mut used);
+        matches!(expr, Expr::CompoundIdentifier(_)).then_some(used.inside)
+    };
+    let mut equal = vec![];
+    for condition in conditions.iter() {
+        if let Expr::BinaryOp { left, op: BinaryOperator::Eq, right } = condition {
+            match (is_own(left), is_own(right)) {
+                (Some(true), Some(false)) => equal.push((right.to_string(), left.clone())),
+                (Some(false), Some(true)) => equal.push((left.to_string(), right.clone())),
+                _ => {}
+            }
+        }
+    }
+    for condition in conditions.iter_mut() {
+        if matches!(condition, Expr::BinaryOp { op: BinaryOperator::Eq, .. }) {
+            continue;
+        }
+        let _: ControlFlow<()> = visit_expressions_mut(condition, |expr| {
+            if let Expr::CompoundIdentifier(_) = expr
+                && let Some((_, same)) = equal.iter().find(|(text, _)| *text == expr.to_string())
+            {
+                *expr = same.as_ref().clone();
+            }
+            ControlFlow::Continue(())
+        });
+    }
 }
 
 fn conjuncts(condition: Expr, all: &mut Vec<Expr>) {
