@@ -39,7 +39,7 @@ for options in ("", ";UseDeclareFetch=1;Fetch=100", ";UseServerSidePrepare=1;Byt
     statistics = rows(cursor.statistics(table="opportunities", schema="crm", unique=True))
     assert any(row["index_name"] == "opportunities_pkey" for row in statistics), statistics
     assert len(rows(cursor.getTypeInfo())) > 10
-    assert rows(cursor.procedures(procedure="lead_score")), "procedures"
+    assert rows(cursor.procedures(procedure="lead_score", schema="public")), "procedures"
     special = rows(cursor.rowIdColumns(table="opportunities", schema="crm"))
     assert special == [] or special[0]["column_name"] in ("opportunity_id", "ctid"), special
 

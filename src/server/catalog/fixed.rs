@@ -43,7 +43,6 @@ const LISTS: &[(&str, &str)] = &[
     ("prattrs", "int2"),
     ("partattrs", "int2"),
     ("tgattr", "int2"),
-    ("polroles", "oid"),
     ("proacl", "text"),
     ("proconfig", "text"),
     ("proargnames", "text"),

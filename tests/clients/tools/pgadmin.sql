@@ -4,6 +4,7 @@
 SET DateStyle=ISO;
 -- rows 0
 SET client_min_messages=notice;
+-- needs set_config
 -- rows 0
 SELECT set_config('bytea_output', 'hex', false) FROM pg_show_all_settings() WHERE name = 'bytea_output_never';
 -- rows 1

@@ -173,7 +173,8 @@ impl VisitorMut for Identities {
     }
 }
 
-fn each_item(body: &mut SetExpr, visit: &mut impl FnMut(&mut SelectItem)) {
+/// Every item that the SELECTs of a query show.
+pub(super) fn each_item(body: &mut SetExpr, visit: &mut impl FnMut(&mut SelectItem)) {
     match body {
         SetExpr::Select(select) => select.projection.iter_mut().for_each(visit),
         SetExpr::SetOperation { left, right, .. } => {

@@ -3,10 +3,11 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, Expr, FunctionArguments, Select, SelectItem, Statement, Subscript,
-    Value, VisitMut, VisitorMut,
+    AccessExpr, BinaryOperator, Expr, FunctionArguments, Ident, Select, SelectItem, Statement,
+    Subscript, Value, VisitMut, VisitorMut,
 };
 
+use super::identities::each_item;
 use super::{called, expression};
 
 /// Columns whose first element is at place 0, as it is in Postgres' vectors.
@@ -14,6 +15,24 @@ const VECTORS: &[&str] = &["indkey", "indclass", "indcollation", "indoption"];
 
 pub(super) fn rewrite(statement: &mut Statement) {
     let _: ControlFlow<()> = VisitMut::visit(statement, &mut Places);
+    // Drivers read a vector as Postgres writes it, without the braces of a list.
+    if let Statement::Query(query) = statement {
+        each_item(query.body.as_mut(), &mut |item| {
+            let (expr, alias) = match item {
+                SelectItem::UnnamedExpr(expr) => (expr, None),
+                SelectItem::ExprWithAlias { expr, alias } => (expr, Some(alias.clone())),
+                _ => return,
+            };
+            let Some(name) = column_name(expr).filter(|name| VECTORS.contains(&name.as_str()))
+            else {
+                return;
+            };
+            if let Some(expr) = expression(&format!("array_to_string({expr}, ' ')")) {
+                let alias = alias.unwrap_or_else(|| Ident::new(name));
+                *item = SelectItem::ExprWithAlias { expr, alias };
+            }
+        });
+    }
 }
 
 struct Places;
@@ -58,6 +77,12 @@ impl VisitorMut for Places {
                     ("pg_partition_ancestors", _) => Some(Expr::Value(Value::Null.into())),
                     _ => None,
                 }
+            }
+            Expr::Cast { expr: column, data_type, .. }
+                if column_name(column).is_some_and(|name| VECTORS.contains(&name.as_str()))
+                    && data_type.to_string().eq_ignore_ascii_case("text") =>
+            {
+                expression(&format!("array_to_string({column}, ' ')"))
             }
             Expr::Cast { expr: column, data_type, .. }
                 if is_function_column(column)

@@ -31,9 +31,17 @@ const AGGREGATES: &[&str] = &[
     "jsonb_object_agg",
 ];
 
-/// Columns that are lists, and NULL in every row.
-const UNSET: &[&str] =
-    &["reloptions", "attoptions", "evttags", "fdwoptions", "srvoptions", "ftoptions", "umoptions"];
+/// Columns that are lists, and NULL in every row if there are rows at all.
+const UNSET: &[&str] = &[
+    "reloptions",
+    "attoptions",
+    "evttags",
+    "fdwoptions",
+    "srvoptions",
+    "ftoptions",
+    "umoptions",
+    "available_versions",
+];
 
 pub(super) fn rewrite(statement: &mut Statement) {
     let _: ControlFlow<()> = VisitMut::visit(statement, &mut Subqueries);
