@@ -24,8 +24,9 @@ work.mkdir(parents=True, exist_ok=True)
 
 def dbt(*arguments):
     command = [str(pathlib.Path(sys.executable).parent / "dbt"), *arguments, "--project-dir", str(here),
-               "--profiles-dir", str(work), "--target-path", str(work / "target"), "--log-path", str(work / "logs")]
-    ran = subprocess.run(command, capture_output=True, text=True, cwd=work)
+               "--profiles-dir", str(work)]
+    places = {"DBT_TARGET_PATH": str(work / "target"), "DBT_LOG_PATH": str(work / "logs")}
+    ran = subprocess.run(command, capture_output=True, text=True, cwd=work, env=os.environ | places)
     if ran.returncode:
         raise SystemExit(f"dbt {' '.join(arguments)} failed\n{ran.stdout[-4000:]}{ran.stderr[-1000:]}")
     return ran.stdout

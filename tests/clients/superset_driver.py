@@ -35,7 +35,7 @@ if "Runrate" in known:
     database = known["Runrate"]
     call("PUT", f"/api/v1/database/{database}", {"sqlalchemy_uri": uri})
 else:
-    call("POST", "/api/v1/database/test_connection", {"sqlalchemy_uri": uri, "database_name": "Runrate"})
+    call("POST", "/api/v1/database/test_connection/", {"sqlalchemy_uri": uri, "database_name": "Runrate"})
     database = call("POST", "/api/v1/database/", {"database_name": "Runrate", "sqlalchemy_uri": uri, "expose_in_sqllab": True})["id"]
 schemas = call("GET", f"/api/v1/database/{database}/schemas/?q=(force:!t)")["result"]
 assert {"crm", "collect"} <= set(schemas), schemas
