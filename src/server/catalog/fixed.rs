@@ -184,6 +184,7 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("float4", "real"),
     ("float8", "double precision"),
     ("float8", "float"),
+    ("numeric", "numeric"),
     ("numeric", "decimal"),
     ("bpchar", "character"),
     ("varchar", "character varying"),
@@ -314,6 +315,10 @@ mod tests {
         }
         assert_eq!(tables.type_oid("hstore"), None);
         assert_eq!(tables.type_text(1700, ((18 << 16) | 2) + 4), "numeric(18,2)");
+        assert_eq!(
+            (tables.type_text(1700, -1), tables.type_text(23, -1)),
+            ("numeric".into(), "integer".into())
+        );
         assert_eq!(tables.type_text(1009, -1), "text[]");
         assert_eq!(tables.type_text(18, -1), "\"char\"");
         assert_eq!(
