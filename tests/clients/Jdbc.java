@@ -125,10 +125,7 @@ public class Jdbc {
             check("parameters of lead_score: " + names, names.contains("fit"));
         }
         check("procedures", column(meta.getProcedures(null, "public", "%"), "PROCEDURE_NAME").isEmpty());
-        try (ResultSet granted = meta.getTablePrivileges(null, "crm", "opportunities")) {
-            check("privileges", granted.next());
-            equal("may", "SELECT", granted.getString("PRIVILEGE"));
-        }
+        check("privileges", column(meta.getTablePrivileges(null, "crm", "opportunities"), "PRIVILEGE").contains("SELECT"));
         column(meta.getColumnPrivileges(null, "crm", "opportunities", "amount"), "PRIVILEGE");
         check("numeric functions", meta.getMaxColumnNameLength() == 63);
         check("keywords", meta.getSQLKeywords().contains("ilike"));

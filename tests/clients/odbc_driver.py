@@ -52,15 +52,15 @@ for options in ("", ";UseDeclareFetch=1;Fetch=100", ";UseServerSidePrepare=1;Byt
     for (amount,) in cursor.execute("SELECT amount FROM crm.opportunities"):
         count, total = count + 1, total + (amount or 0)
     assert (count, total) == (int(company["OPPORTUNITIES"]), Decimal(company["OPPORTUNITIES_AMOUNT"])), (count, total)
-    cursor.execute("SELECT count(*) FROM crm.opportunities WHERE close_date BETWEEN ? AND ? AND amount > ? AND is_won = ?",
-                   datetime.date(2023, 4, 1), datetime.date(2026, 12, 31), Decimal("1000.50"), 1)
+    cursor.execute("SELECT count(*) FROM crm.opportunities WHERE close_date BETWEEN ? AND ? AND amount > ? AND is_won",
+                   datetime.date(2023, 4, 1), datetime.date(2026, 12, 31), Decimal("1000.50"))
     assert 0 < cursor.fetchone()[0] <= int(company["OPPORTUNITIES_WON"])
     # A failure inside a transaction takes back only the statement: the driver keeps savepoints.
     try:
         cursor.execute("SELECT * FROM crm.nothing_here")
         raise SystemExit("a missing table was found")
     except pyodbc.Error as error:
-        assert error.args[0] == "42S02", error.args
+        assert error.args[0] in ("42P01", "42S02"), error.args
     connection.rollback()
     assert cursor.execute("SELECT count(*) FROM crm.accounts").fetchone()[0] == int(company["ACCOUNTS"])
     connection.commit()
