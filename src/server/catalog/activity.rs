@@ -27,7 +27,7 @@ pub(super) async fn rows(
     let columns = match name {
         "pg_settings" => settings(),
         "pg_stat_activity" => own_session(catalog),
-        "pg_indexes" => indexes(),
+        "pg_indexes" => indexes(&catalog.primary_keys()),
         "pg_user" | "pg_shadow" => users(catalog),
         "pg_stat_user_tables" | "pg_stat_all_tables" | "pg_statio_user_tables" => {
             tables(catalog, &catalog.relations().await?)
@@ -87,8 +87,7 @@ fn own_session(catalog: &PgCatalog) -> Columns {
     ]
 }
 
-fn indexes() -> Columns {
-    let keys: Vec<_> = keys::primary().collect();
+fn indexes(keys: &[&keys::Key]) -> Columns {
     vec![
         ("schemaname", texts(vec![CRM; keys.len()])),
         ("tablename", texts(keys.iter().map(|key| key.table.name))),
@@ -128,7 +127,7 @@ fn tables(catalog: &PgCatalog, relations: &[Relation]) -> Columns {
 }
 
 fn index_use(catalog: &PgCatalog) -> Columns {
-    let keys: Vec<_> = keys::primary().collect();
+    let keys = catalog.primary_keys();
     let numbers = |number: &dyn Fn(&keys::Key) -> i32| -> ArrayRef {
         Arc::new(Int32Array::from_iter_values(keys.iter().map(|key| number(key))))
     };

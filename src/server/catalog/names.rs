@@ -133,9 +133,7 @@ impl Names {
                 let own = system::oid(name);
                 return Some(if own == 0 { self.relation_oid(&schema, name) } else { own });
             }
-            let is_index = schema == CRM && keys::primary().any(|key| key.name == *name);
-            let is_there = database.schema(&schema)?.table_exist(name) || is_index;
-            is_there.then(|| self.relation_oid(&schema, name))
+            sees(database.as_ref(), &schema, name).then(|| self.relation_oid(&schema, name))
         })
     }
 
@@ -148,6 +146,10 @@ impl Names {
             return Some(name.to_owned());
         }
         let Object::Relation(schema, name) = self.oids.object(oid)? else { return None };
+        // What the session may not see has no name for it.
+        if schema != PG_CATALOG && !sees(self.database.upgrade()?.as_ref(), &schema, &name) {
+            return None;
+        }
         let is_visible = schema == options.catalog.default_schema || schema == PG_CATALOG;
         Some(match is_visible {
             true => quoted(&name),
@@ -213,6 +215,13 @@ impl Names {
             _ => None,
         }
     }
+}
+
+/// Whether a session's database has a table, a view or the index of a key of this name.
+fn sees(database: &dyn CatalogProvider, schema: &str, name: &str) -> bool {
+    let Some(tables) = database.schema(schema) else { return false };
+    let mut indexed = keys::primary().filter(|key| schema == CRM && key.name == name);
+    tables.table_exist(name) || indexed.any(|key| tables.table_exist(key.table.name))
 }
 
 /// Parts of a name: lower case, unless in double quotes.

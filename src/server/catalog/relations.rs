@@ -104,6 +104,25 @@ impl PgCatalog {
         Ok(relations)
     }
 
+    /// Primary keys of the tables that the session sees.
+    pub(super) fn primary_keys(&self) -> Vec<&'static keys::Key> {
+        let Some(tables) = self.database.upgrade().and_then(|d| d.schema(CRM)) else {
+            return vec![];
+        };
+        keys::primary().filter(|key| tables.table_exist(key.table.name)).collect()
+    }
+
+    /// Their indexes.
+    fn indexes(&self) -> impl Iterator<Item = Relation> {
+        self.primary_keys().into_iter().map(|key| Relation {
+            schema: CRM.into(),
+            name: key.name.clone(),
+            kind: 'i',
+            columns: key.index_columns(),
+            size: Size::default(),
+        })
+    }
+
     /// Tables and views of the catalog itself.
     async fn own_relations(&self) -> Result<Vec<Relation>> {
         let columns = self.own_columns.get_or_try_init(|| async {
@@ -152,13 +171,7 @@ impl PgCatalog {
 
     async fn pg_class(&self) -> Result<RecordBatch> {
         let mut relations = self.relations().await?;
-        relations.extend(keys::primary().map(|key| Relation {
-            schema: CRM.into(),
-            name: key.name.clone(),
-            kind: 'i',
-            columns: key.index_columns(),
-            size: Size::default(),
-        }));
+        relations.extend(self.indexes());
         relations.extend(self.own_relations().await?);
         self.classes(&relations)
     }
@@ -224,13 +237,7 @@ impl PgCatalog {
 
     async fn pg_attribute(&self) -> Result<RecordBatch> {
         let mut relations = self.relations().await?;
-        relations.extend(keys::primary().map(|key| Relation {
-            schema: CRM.into(),
-            name: key.name.clone(),
-            kind: 'i',
-            columns: key.index_columns(),
-            size: Size::default(),
-        }));
+        relations.extend(self.indexes());
         relations.extend(self.own_relations().await?);
         self.attributes(&relations)
     }
