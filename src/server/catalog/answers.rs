@@ -14,47 +14,7 @@ use crate::server::settings;
 
 /// Registers them.
 pub(super) fn register(registrar: &Registrar<'_>) {
-    for what in [
-        "conversion",
-        "opclass",
-        "opfamily",
-        "statistics_obj",
-        "ts_config",
-        "ts_dict",
-        "ts_parser",
-        "ts_template",
-    ] {
-        registrar.boolean(&format!("pg_{what}_is_visible"), &[1], true);
-    }
-    for (name, counts) in [
-        ("pg_is_other_temp_schema", &[1][..]),
-        ("pg_is_wal_replay_paused", &[0]),
-        ("pg_column_is_updatable", &[3]),
-        ("pg_jit_available", &[0]),
-        ("row_security_active", &[1]),
-        ("pg_index_has_property", &[2]),
-        ("pg_index_column_has_property", &[3]),
-        ("pg_indexam_has_property", &[2]),
-    ] {
-        registrar.boolean(name, counts, false);
-    }
-    for (name, counts) in [
-        ("inet_server_port", &[0][..]),
-        ("inet_client_port", &[0]),
-        ("pg_relation_filepath", &[1]),
-        ("pg_get_partition_constraintdef", &[1]),
-        ("pg_get_statisticsobjdef", &[1]),
-        ("pg_get_statisticsobjdef_expressions", &[1]),
-        ("pg_get_replica_identity_index", &[1]),
-        ("pg_current_wal_lsn", &[0]),
-        ("pg_last_wal_receive_lsn", &[0]),
-        ("pg_last_wal_replay_lsn", &[0]),
-        ("pg_last_xact_replay_timestamp", &[0]),
-        ("pg_describe_object", &[3]),
-        ("pg_function_sqlbody", &[1]),
-    ] {
-        registrar.text(name, counts, None);
-    }
+    said_of_everything(registrar);
     // What there is of expressions is kept as it is written.
     registrar.add("pg_get_expr", &[2, 3], DataType::Utf8, |given, _| {
         ScalarValue::Utf8(string(given.first()))
@@ -99,6 +59,51 @@ pub(super) fn register(registrar: &Registrar<'_>) {
         registrar.variadic("json_build_object", DataType::Utf8, |given| {
             ScalarValue::Utf8(Some(object(given)))
         });
+    }
+}
+
+/// Yes or no whatever is asked about, or nothing known.
+fn said_of_everything(registrar: &Registrar<'_>) {
+    for what in [
+        "conversion",
+        "opclass",
+        "opfamily",
+        "statistics_obj",
+        "ts_config",
+        "ts_dict",
+        "ts_parser",
+        "ts_template",
+    ] {
+        registrar.boolean(&format!("pg_{what}_is_visible"), &[1], true);
+    }
+    for (name, counts) in [
+        ("pg_is_other_temp_schema", &[1][..]),
+        ("pg_is_wal_replay_paused", &[0]),
+        ("pg_column_is_updatable", &[3]),
+        ("pg_jit_available", &[0]),
+        ("row_security_active", &[1]),
+        ("pg_index_has_property", &[2]),
+        ("pg_index_column_has_property", &[3]),
+        ("pg_indexam_has_property", &[2]),
+    ] {
+        registrar.boolean(name, counts, false);
+    }
+    for (name, counts) in [
+        ("inet_server_port", &[0][..]),
+        ("inet_client_port", &[0]),
+        ("pg_relation_filepath", &[1]),
+        ("pg_get_partition_constraintdef", &[1]),
+        ("pg_get_statisticsobjdef", &[1]),
+        ("pg_get_statisticsobjdef_expressions", &[1]),
+        ("pg_get_replica_identity_index", &[1]),
+        ("pg_current_wal_lsn", &[0]),
+        ("pg_last_wal_receive_lsn", &[0]),
+        ("pg_last_wal_replay_lsn", &[0]),
+        ("pg_last_xact_replay_timestamp", &[0]),
+        ("pg_describe_object", &[3]),
+        ("pg_function_sqlbody", &[1]),
+    ] {
+        registrar.text(name, counts, None);
     }
 }
 
