@@ -122,12 +122,10 @@ impl Registrar<'_> {
     }
 
     /// `name` with one argument, which it may refuse.
-    pub(super) fn fallible(
-        &self,
-        name: &str,
-        returns: DataType,
-        answer: impl Fn(&[ScalarValue], &ConfigOptions) -> Result<ScalarValue> + Send + Sync + 'static,
-    ) {
+    pub(super) fn fallible<F>(&self, name: &str, returns: DataType, answer: F)
+    where
+        F: Fn(&[ScalarValue], &ConfigOptions) -> Result<ScalarValue> + Send + Sync + 'static,
+    {
         self.register(name, vec![TypeSignature::Any(1)], returns, answer);
     }
 
@@ -142,13 +140,10 @@ impl Registrar<'_> {
         self.register(name, shapes, returns, move |given, _| Ok(answer(given)));
     }
 
-    fn register(
-        &self,
-        name: &str,
-        shapes: Vec<TypeSignature>,
-        returns: DataType,
-        answer: impl Fn(&[ScalarValue], &ConfigOptions) -> Result<ScalarValue> + Send + Sync + 'static,
-    ) {
+    fn register<F>(&self, name: &str, shapes: Vec<TypeSignature>, returns: DataType, answer: F)
+    where
+        F: Fn(&[ScalarValue], &ConfigOptions) -> Result<ScalarValue> + Send + Sync + 'static,
+    {
         let signature = Signature::one_of(shapes, Volatility::Stable);
         let (name, answer): (String, Answer) = (name.to_owned(), Arc::new(answer));
         self.0.register_udf(ScalarUDF::from(Lookup { name, signature, returns, answer }));

@@ -6,9 +6,9 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, FunctionArguments, GroupByExpr, JoinOperator, LimitClause, OrderByKind,
-    Query, Select, SelectItem, SetExpr, Statement, TableFactor, TableWithJoins, Value, Visit,
-    VisitMut, Visitor, VisitorMut, visit_expressions_mut,
+    BinaryOperator, Expr, FunctionArguments, GroupByExpr, Ident, JoinOperator, LimitClause,
+    OrderByKind, Query, Select, SelectItem, SetExpr, Statement, TableFactor, TableWithJoins, Value,
+    Visit, VisitMut, Visitor, VisitorMut, visit_expressions_mut,
 };
 
 use super::{called, expression, lower};
@@ -52,6 +52,20 @@ struct Subqueries;
 impl VisitorMut for Subqueries {
     type Break = ();
 
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        // Nobody will ask for a value of a row that is not there.
+        if is_empty(select) && !aggregates(select) {
+            let _: ControlFlow<()> = visit_expressions_mut(&mut select.projection, |expr| {
+                if matches!(expr, Expr::Subquery(_)) {
+                    *expr = Expr::Value(Value::Null.into());
+                }
+                ControlFlow::Continue(())
+            });
+        }
+        tell_apart(select);
+        ControlFlow::Continue(())
+    }
+
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         // Where rows are chosen the engine has its own way with EXISTS.
         for item in &mut select.projection {
@@ -89,6 +103,21 @@ impl VisitorMut for Subqueries {
             *expr = made;
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// Gives items that say the same a name each: `SELECT NULL, NULL` in an arm of a UNION.
+fn tell_apart(select: &mut Select) {
+    let mut seen = vec![];
+    for (at, item) in select.projection.iter_mut().enumerate() {
+        let SelectItem::UnnamedExpr(expr) = item else { continue };
+        let text = expr.to_string();
+        if seen.contains(&text) {
+            let alias = Ident::with_quote('"', format!("{text}:{}", at + 1));
+            *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+        } else {
+            seen.push(text);
+        }
     }
 }
 
