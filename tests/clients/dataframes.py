@@ -45,7 +45,9 @@ with dbapi.connect(url) as connection, connection.cursor() as cursor:
     assert "opportunities" in names and len(names) >= int(company["CRM_TABLES"]), names
 frame = polars.read_database_uri(ALL, url, engine="adbc")
 assert frame.height == count and frame["is_won"].sum() == int(company["OPPORTUNITIES_WON"])
-assert frame["amount"].cast(polars.Decimal(18, 2)).sum() == Decimal(company["OPPORTUNITIES_AMOUNT"])
+# ADBC hands a numeric over as its text, for Arrow has none without a scale.
+texts = frame["amount"].ext.storage()
+assert sum(Decimal(text) for text in texts if text is not None) == Decimal(company["OPPORTUNITIES_AMOUNT"])
 print(f"  polars {polars.__version__} over ADBC: COPY in binary, parameters, table schema, objects")
 
 for protocol in ("binary", "csv", "cursor"):

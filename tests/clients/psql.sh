@@ -6,9 +6,11 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # Runs one command, fails on an error, and looks for each of the texts in what it prints.
+asked=0
 says() {
   local command=$1 text
   shift
+  asked=$((asked + 1))
   psql -X "$url" -v ON_ERROR_STOP=1 -c "$command" > "$work/out" 2>&1 || { cat "$work/out"; echo "psql: $command failed"; exit 1; }
   ! grep -q 'ERROR' "$work/out" || { cat "$work/out"; echo "psql: $command"; exit 1; }
   for text in "$@"; do
@@ -40,7 +42,7 @@ says '\du+' 'demo'
 says '\dg' 'demo'
 says '\df lead_score' 'fit, engagement'
 says '\df+ lead_score' 'lead_score'
-says '\dfa' '(0 rows)'
+says '\dfa' 'win_rate'
 says '\dT' '(0 rows)'
 says '\dT+ numeric' 'numeric'
 says '\dp crm.*' 'opportunities'
@@ -80,4 +82,4 @@ psql -X "$url" -f "$work/script.sql" > "$work/out"
 grep -q "($OPPORTUNITIES rows)" "$work/fetched"
 grep -q "amount | $FIRST_OPPORTUNITY_AMOUNT" "$work/out"
 grep -q 'numeric(18,2)' "$work/out"
-echo "  $(psql --version): 66 meta commands, \\copy, FETCH_COUNT, \\gset, \\gdesc"
+echo "  $(psql --version): $asked commands, \\copy, FETCH_COUNT, \\gset, \\gdesc"
