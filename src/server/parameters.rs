@@ -221,11 +221,22 @@ fn of_text(oid: u32, text: &str) -> Option<Expr> {
             let is_hex = hex.len() % 2 == 0 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
             is_hex.then(|| literal(Value::HexStringLiteral(hex.to_owned())))?
         }
+        types::DATE if is_day_with_more(trimmed) => cast(string(&trimmed[..10]), sql_type(oid)),
         types::DATE | types::TIME | types::TIMESTAMP | types::TIMESTAMPTZ | types::INTERVAL => {
             cast(string(trimmed), sql_type(oid))
         }
         _ => string(text),
     })
+}
+
+/// Whether a day is followed by a zone or a time, which pgjdbc writes and a date leaves out.
+fn is_day_with_more(text: &str) -> bool {
+    let mut parts = text.bytes().enumerate();
+    let is_day = parts.by_ref().take(10).all(|(at, byte)| match at {
+        4 | 7 => byte == b'-',
+        _ => byte.is_ascii_digit(),
+    });
+    is_day && matches!(parts.next(), Some((_, b' ' | b'+' | b'T')))
 }
 
 /// A decimal of exactly the digits of `text`.

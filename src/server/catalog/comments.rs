@@ -5,6 +5,22 @@ use std::collections::HashMap;
 use crate::schema;
 use crate::session::Engine;
 
+/// What the schemas are for.
+const SCHEMAS: &[(&str, &str)] = &[
+    ("crm", "canonical tables, filled from exports of the CRM"),
+    ("raw", "files loaded as they are"),
+    ("mart", "reports written as tables"),
+    ("ops", "ledger of ingests, quarantine, the date reports are made for"),
+    ("collect", "reports: what happened"),
+    ("demand", "reports: what will be sold"),
+    ("supply", "reports: who can sell and deliver it"),
+    ("reconcile", "reports: where demand and supply part"),
+    ("measure", "reports: how well it went"),
+    ("pg_catalog", "system catalog"),
+    ("information_schema", "system catalog as the standard has it"),
+    ("public", "functions"),
+];
+
 /// Comments by schema and relation; an empty column is the relation itself.
 #[derive(Debug, Default)]
 pub(super) struct Comments {
@@ -31,6 +47,11 @@ impl Comments {
             comments.definitions.insert(key, view.sql.clone());
         }
         comments
+    }
+
+    /// What a schema is for.
+    pub(super) fn schema(name: &str) -> Option<&'static str> {
+        SCHEMAS.iter().find(|(schema, _)| *schema == name).map(|(_, text)| *text)
     }
 
     fn add(&mut self, schema: &str, relation: &str, column: &str, text: &str) {

@@ -9,11 +9,12 @@ use datafusion::arrow::array::{
     ArrayRef, BooleanArray, Int16Array, Int16Builder, Int32Array, Int32Builder, ListBuilder,
     RecordBatch,
 };
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::error::Result;
 
 use super::information::names_and_positions;
 use super::oids::{Object, Oids};
-use super::relations::Rows;
+use super::rows::{CHAR, NAME, Rows};
 use crate::schema::{self, CRM, Table};
 use crate::session::CATALOG;
 
@@ -118,6 +119,14 @@ impl Key {
         }
     }
 
+    /// Columns of its index.
+    pub(super) fn index_columns(&self) -> SchemaRef {
+        let schema = self.table.arrow_schema();
+        let places = self.columns.iter().filter_map(|place| usize::try_from(place - 1).ok());
+        let fields = places.filter_map(|at| schema.fields().get(at).cloned());
+        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    }
+
     /// Number of its constraint.
     pub(super) fn oid(&self, oids: &Oids) -> i32 {
         oids.of(Object::Constraint(self.name.clone()))
@@ -129,7 +138,8 @@ impl Key {
     }
 }
 
-fn table_oid(oids: &Oids, table: &Table) -> i32 {
+/// Number of a canonical table.
+pub(super) fn table_oid(oids: &Oids, table: &Table) -> i32 {
     oids.of(Object::Relation(CRM.into(), table.name.into()))
 }
 
@@ -191,10 +201,10 @@ pub(super) fn pg_constraint(oids: &Oids) -> Result<RecordBatch> {
     let keys = keys();
     let mut rows = Rows::new(keys.len());
     rows.oid("oid", keys.iter().map(|key| key.oid(oids)));
-    rows.text("conname", super::relations::NAME, keys.iter().map(|k| k.name.clone()).collect());
+    rows.text("conname", NAME, keys.iter().map(|k| k.name.clone()).collect());
     rows.oid_of("connamespace", oids.of(Object::Schema(CRM.into())));
     let kind = |key: &Key| if key.target.is_some() { "f" } else { "p" }.to_owned();
-    rows.text("contype", super::relations::CHAR, keys.iter().map(kind).collect());
+    rows.text("contype", CHAR, keys.iter().map(kind).collect());
     for (name, value) in [("condeferrable", false), ("condeferred", false), ("convalidated", true)]
     {
         rows.boolean(name, value);
@@ -212,7 +222,7 @@ pub(super) fn pg_constraint(oids: &Oids) -> Result<RecordBatch> {
     rows.oid("confrelid", keys.iter().map(target));
     for (name, value) in [("confupdtype", "a"), ("confdeltype", "a"), ("confmatchtype", "s")] {
         let value = |key: &Key| if key.target.is_some() { value } else { " " }.to_owned();
-        rows.text(name, super::relations::CHAR, keys.iter().map(value).collect());
+        rows.text(name, CHAR, keys.iter().map(value).collect());
     }
     rows.boolean("conislocal", true);
     rows.push("coninhcount", Arc::new(Int32Array::from(vec![0; keys.len()])), None);
