@@ -13,7 +13,6 @@ use datafusion_pg_catalog::sql::PostgresCompatibilityParser;
 
 use super::{PG_CATALOG, PUBLIC};
 use crate::error::{Error, Result};
-use crate::session::reworded_expressions;
 
 static PARSER: LazyLock<PostgresCompatibilityParser> =
     LazyLock::new(PostgresCompatibilityParser::new);
@@ -49,8 +48,6 @@ pub(in crate::server) fn rewrite(
         if let (Some(only), true) = (rewritten.pop(), rewritten.is_empty()) {
             statement = only;
         }
-        // The library has parsed the text again.
-        reworded_expressions(&mut statement);
         let _: ControlFlow<()> = VisitMut::visit(&mut statement, &mut NoLists);
     }
     let _: ControlFlow<()> = VisitMut::visit(&mut statement, &mut Unqualify);
