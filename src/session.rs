@@ -21,6 +21,7 @@ mod postgres;
 mod repeats;
 mod settings;
 mod stop;
+mod told;
 mod unnested;
 mod workers;
 
@@ -42,9 +43,10 @@ use datafusion::sql::sqlparser::ast::Statement;
 
 pub use access::Access;
 pub use catalog::{CATALOG, ViewDefinition};
-pub use dialect::{MOVED, reworded_expressions};
+pub use dialect::{MOVED, array_elements, column_name, folded, outermost};
 pub use expand::TableFunctionDefinition;
 pub use pages::{FunctionPage, pages as function_pages};
+pub use postgres::{SCALE_KEY, shown_places};
 
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -172,9 +174,10 @@ impl Engine {
         let state = SessionStateBuilder::new_from_existing(self.base.clone())
             .with_session_id(format!("{}-{:p}", access.role(), Arc::as_ptr(&tables)))
             .with_catalog_list(catalog::SessionCatalogs::new(tables.clone()))
+            .with_expr_planners(postgres::planners(&self.base))
             .build();
         let context = SessionContext::new_with_state(state);
-        Session { engine: self.clone(), context, access, tables }
+        Session { engine: self.clone(), context, access, tables, told: told::Told::default() }
     }
 }
 
@@ -184,6 +187,7 @@ pub struct Session {
     context: SessionContext,
     access: Arc<Access>,
     tables: Arc<catalog::SessionCatalog>,
+    told: told::Told,
 }
 
 impl Session {
@@ -233,6 +237,11 @@ impl Session {
         settings::set(&self.context, name, value)
     }
 
+    /// Tells the value that a setting of the client's connection now has, for `current_setting`.
+    pub fn tell(&self, name: &str, value: &str) {
+        self.told.put(name, value);
+    }
+
     /// The value of a setting that [`Session::set`] takes.
     pub fn show(&self, name: &str) -> Option<String> {
         settings::show(&self.context, name)
@@ -263,6 +272,8 @@ impl Session {
 
     async fn planned(&self, mut statement: Statement) -> Result<LogicalPlan> {
         gate::check_statement(&statement)?;
+        self.told.substitute(&mut statement)?;
+        dialect::reword(&mut statement)?;
         self.engine.table_functions.expand(&mut statement)?;
         repeats::tell_apart(&mut statement);
         self.advance();

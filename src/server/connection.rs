@@ -146,6 +146,7 @@ impl Connection {
                 session.set(name, &value)?;
             }
         }
+        settings.all().for_each(|(name, value, _)| session.tell(name, value));
         settings.keep_as_initial();
         // Protocol 3.0 knows secrets of four bytes only.
         let long = roles::random_bytes::<32>()?;

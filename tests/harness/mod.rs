@@ -12,7 +12,7 @@ use std::sync::Arc;
 use futures::StreamExt;
 use runrate::config::Config;
 use runrate::ingest::{self, Request, Silent};
-use runrate::server::encode::text_value;
+use runrate::server::encode::text_of_field;
 use runrate::server::{Server, roles};
 use runrate::session::{Engine, Session};
 use runrate::{error, reports};
@@ -193,7 +193,9 @@ async fn in_process(session: &Session, sql: &str) -> Result<Answer, Refusal> {
     while let Some(batch) = stream.next().await {
         let batch = batch.map_err(error::Error::from)?;
         for row in 0..batch.num_rows() {
-            let values = batch.columns().iter().map(|column| text_value(column, row));
+            let schema = batch.schema();
+            let columns = batch.columns().iter().zip(schema.fields());
+            let values = columns.map(|(column, field)| text_of_field(column, field, row));
             rows.push(values.map(|value| shown(value.as_deref())).collect());
         }
     }

@@ -3,6 +3,7 @@
 use datafusion::arrow::datatypes::{DataType, Field};
 
 use crate::error::{Error, Result};
+use crate::session::SCALE_KEY;
 
 /// A Postgres type as RowDescription and `pg_attribute` name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +57,10 @@ pub const TIMESTAMP: u32 = 1114;
 pub const TIMESTAMPTZ: u32 = 1184;
 /// `interval`.
 pub const INTERVAL: u32 = 1186;
+/// `json`.
+pub const JSON: u32 = 114;
+/// `jsonb`.
+pub const JSONB: u32 = 3802;
 /// `numeric`.
 pub const NUMERIC: u32 = 1700;
 /// `record`.
@@ -84,6 +89,8 @@ pub const ARRAYS: &[(u32, u32)] = &[
     (INTERVAL, 1187),
     (NUMERIC, 1231),
     (RECORD, 2287),
+    (JSON, 199),
+    (JSONB, 3807),
 ];
 
 /// The Postgres type of `field`.
@@ -94,6 +101,10 @@ pub fn of_field(field: &Field) -> Result<PgType> {
     match field.metadata().get(OID_KEY).and_then(|oid| oid.parse().ok()) {
         Some(oid) if may_be(field.data_type(), oid) => {
             Ok(PgType { oid, width: width(oid), modifier: -1 })
+        }
+        // Its places are those of each value.
+        _ if field.metadata().contains_key(SCALE_KEY) => {
+            Ok(PgType { modifier: -1, ..of(field.data_type())? })
         }
         _ => of(field.data_type()),
     }
