@@ -10,6 +10,7 @@ mod functions;
 mod information;
 mod keys;
 mod oids;
+mod privileges;
 mod relations;
 mod rewrite;
 
@@ -71,11 +72,12 @@ impl Catalog {
         let database = context.catalog(CATALOG).ok_or_else(|| {
             Error::from(DataFusionError::Internal(format!("there is no catalog {CATALOG}")))
         })?;
-        let relations = Arc::new(relations::PgCatalog::new(self, &database, session.user())?);
+        let relations = Arc::new(relations::PgCatalog::new(self, &database, session)?);
         database.register_schema(PG_CATALOG, relations.clone())?;
         let information = information::InformationSchema(relations);
         database.register_schema(INFORMATION_SCHEMA, Arc::new(information))?;
-        functions::register(context, self, session.user(), process);
+        functions::register(context, self, session, process);
+        privileges::register(context, self, session);
         let state = context.state_ref();
         let mut planned = SessionStateBuilder::new_from_existing(state.read().clone())
             .with_type_planner(Arc::new(PgOidTypePlanner))

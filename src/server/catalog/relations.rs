@@ -15,12 +15,12 @@ use datafusion_pg_catalog::pg_catalog::context::EmptyContextProvider;
 use datafusion_pg_catalog::pg_catalog::{PG_CATALOG_TABLES, PgCatalogSchemaProvider};
 
 use super::comments::Comments;
-use super::keys;
 use super::oids::{Object, Oids};
 use super::{Catalog, INFORMATION_SCHEMA, OWNER, PG_CATALOG, PUBLIC, Pages};
+use super::{keys, privileges};
 use crate::schema::CRM;
 use crate::server::encode::types::{self, OID_KEY};
-use crate::session::{CATALOG, FunctionPage};
+use crate::session::{CATALOG, FunctionPage, Granted, Session};
 
 /// Type `name`, and the one-byte type `"char"`.
 pub(super) const NAME: u32 = 19;
@@ -54,6 +54,7 @@ pub(super) struct PgCatalog {
     pub(super) comments: Arc<Comments>,
     pub(super) pages: Arc<Pages>,
     user: String,
+    pub(super) granted: Arc<Granted>,
 }
 
 /// A table or view as the catalog lists it.
@@ -69,7 +70,7 @@ impl PgCatalog {
     pub(super) fn new(
         shared: &Catalog,
         database: &Arc<dyn CatalogProvider>,
-        user: &str,
+        session: &Session,
     ) -> Result<Self> {
         // The library's own view of the catalog is never asked: those tables are made here.
         let nothing: Arc<dyn datafusion::catalog::CatalogProviderList> =
@@ -82,7 +83,8 @@ impl PgCatalog {
             oids: shared.oids.clone(),
             comments: shared.comments.clone(),
             pages: shared.pages.clone(),
-            user: user.to_owned(),
+            user: session.user().to_owned(),
+            granted: session.granted().clone(),
         })
     }
 
@@ -146,7 +148,8 @@ impl PgCatalog {
 
     async fn pg_class(&self) -> Result<RecordBatch> {
         let mut relations = self.relations().await?;
-        relations.extend(keys::primary().map(|key| Relation {
+        let access = self.granted.now();
+        relations.extend(keys::primary(&access).into_iter().map(|key| Relation {
             schema: CRM.into(),
             name: key.name.clone(),
             kind: 'i',
@@ -166,12 +169,12 @@ impl PgCatalog {
         rows.oid_of("reltype", 0);
         rows.oid_of("reloftype", 0);
         rows.oid_of("relowner", 10);
-        let access = |relation: &Relation| match relation.kind {
+        let method = |relation: &Relation| match relation.kind {
             'v' => 0,
             'i' => 403,
             _ => 2,
         };
-        rows.oid("relam", relations.iter().map(access));
+        rows.oid("relam", relations.iter().map(method));
         rows.oid("relfilenode", oids.iter().copied());
         rows.oid_of("reltablespace", 0);
         rows.int4("relpages", 1);
@@ -206,9 +209,9 @@ impl PgCatalog {
         rows.oid_of("relrewrite", 0);
         rows.int4("relfrozenxid", 0);
         rows.int4("relminmxid", 0);
-        for name in ["relacl", "reloptions"] {
-            rows.no_list(name);
-        }
+        let acls = relations.iter().map(|r| privileges::acl(&access, &r.schema, r.kind));
+        rows.push("relacl", privileges::acls(acls), None);
+        rows.no_list("reloptions");
         rows.null("relpartbound");
         rows.finish()
     }
@@ -329,7 +332,9 @@ impl PgCatalog {
         rows.boolean("rolinherit", true);
         let can_log_in = BooleanArray::from(vec![false, true]);
         rows.push("rolcanlogin", Arc::new(can_log_in), None);
-        rows.int4("rolconnlimit", -1);
+        let limit = self.granted.now().limits().connections_max;
+        let limit = limit.and_then(|n| i32::try_from(n).ok()).unwrap_or(-1);
+        rows.push("rolconnlimit", Arc::new(Int32Array::from(vec![-1, limit])), None);
         for name in ["rolpassword", "rolvaliduntil", "rolconfig"] {
             rows.null(name);
         }
@@ -408,8 +413,8 @@ impl PgCatalog {
             "pg_roles" | "pg_authid" => vec![self.pg_roles()?],
             "pg_tables" => vec![self.pg_tables(false).await?],
             "pg_views" => vec![self.pg_tables(true).await?],
-            "pg_index" => vec![keys::pg_index(&self.oids)?],
-            "pg_constraint" => vec![keys::pg_constraint(&self.oids)?],
+            "pg_index" => vec![keys::pg_index(&self.oids, &self.granted.now())?],
+            "pg_constraint" => vec![keys::pg_constraint(&self.oids, &self.granted.now())?],
             _ => return Ok(None),
         }))
     }
