@@ -236,6 +236,21 @@ async fn a_policy_that_does_not_fit_lets_nobody_read() {
     assert!(!text.contains("zero") && !text.contains("9999"), "{text}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_role_reads_every_report_and_no_rejected_bytes() {
+    let company = Company::open().await;
+    let mine = session(&company, Sight::standard(false), Policies::default());
+    for view in company.engine.views() {
+        let sql = format!("SELECT count(*) FROM {}.{}", view.schema, view.name);
+        rows(&mine, &sql).await.expect(&sql);
+    }
+    rows(&mine, "SELECT reason FROM ops.quarantine").await.expect("reads");
+    let sql = "SELECT raw_base64 FROM ops.quarantine";
+    assert_eq!(state(&mine, sql).await.0, "42703");
+    assert_eq!(state(&mine, "SELECT * FROM raw.anything").await.0, "42P01");
+    rows(&company.engine.session("root"), sql).await.expect("an operator reads them");
+}
+
 /// A client of `role`.
 async fn connect(company: &Company, role: &str) -> Result<Client, tokio_postgres::Error> {
     let port = company.address.port();
