@@ -216,7 +216,8 @@ fn arrow_sqlstate(error: &datafusion::arrow::error::ArrowError) -> &'static str 
 
 fn plan_sqlstate(text: &str) -> &'static str {
     let lower = text.to_ascii_lowercase();
-    if lower.contains("table") && lower.contains("not found") {
+    let is_missing = lower.contains("table") && lower.contains("not found");
+    if is_missing || lower.contains("failed to resolve schema") {
         "42P01"
     } else if lower.contains("invalid function")
         || lower.contains("no function matches")

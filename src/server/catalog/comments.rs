@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::schema;
-use crate::session::Engine;
+use crate::session::{Access, Engine};
 
 /// What the schemas are for.
 const SCHEMAS: &[(&str, &str)] = &[
@@ -59,15 +59,23 @@ impl Comments {
         self.texts.insert(key, text.to_owned());
     }
 
-    /// Comment of the column with `number` (from 1) of a canonical table.
-    pub(super) fn of_number(&self, schema: &str, relation: &str, number: i64) -> Option<&str> {
+    /// Comment of the column with `number` (from 1, among those seen) of a canonical table.
+    pub(super) fn of_number(
+        &self,
+        schema: &str,
+        relation: &str,
+        number: i64,
+        access: &Access,
+    ) -> Option<&str> {
         let at = usize::try_from(number.checked_sub(1)?).ok()?;
         let table = match schema {
             schema::CRM => schema::table(relation),
             schema::OPS => schema::ops_tables().find(|table| table.name == relation),
             _ => None,
         };
-        self.of(schema, relation, table?.all_columns().nth(at)?.name)
+        let mut columns =
+            table?.all_columns().filter(|c| access.sees_column(schema, relation, c.name));
+        self.of(schema, relation, columns.nth(at)?.name)
     }
 
     /// Comment of `column` of a relation, or of the relation itself if it is empty.

@@ -23,10 +23,7 @@ use super::{answers, keys, names, sizes};
 use crate::schema::CRM;
 use crate::server::encode::types;
 use crate::server::settings::SERVER_VERSION;
-use crate::session::{CATALOG, FunctionPage};
-
-/// Privileges that a role has; everything else is refused anyway.
-const PRIVILEGES: &[&str] = &["SELECT", "USAGE", "CONNECT", "EXECUTE", "TEMPORARY", "TEMP"];
+use crate::session::{CATALOG, FunctionPage, Granted, Session};
 
 /// One row of arguments and the session's options to a value.
 type Answer = Arc<dyn Fn(&[ScalarValue], &ConfigOptions) -> Result<ScalarValue> + Send + Sync>;
@@ -102,7 +99,7 @@ impl ScalarUDFImpl for Lookup {
 }
 
 /// Adds functions to a context, one a line.
-pub(super) struct Registrar<'a>(&'a SessionContext);
+pub(super) struct Registrar<'a>(pub(super) &'a SessionContext);
 
 impl Registrar<'_> {
     /// `name`, with each of the `counts` of arguments.
@@ -178,7 +175,12 @@ pub(super) fn string(value: Option<&ScalarValue>) -> Option<String> {
 }
 
 /// Registers the library's functions where they tell the truth here, and ours.
-pub(super) fn register(context: &SessionContext, shared: &Catalog, user: &str, process: i32) {
+pub(super) fn register(
+    context: &SessionContext,
+    shared: &Catalog,
+    session: &Session,
+    process: i32,
+) {
     context.register_udf(library::create_current_database_udf(CATALOG));
     context.register_udtf("pg_get_keywords", shared.library.pg_get_keywords.clone());
     context.register_udf(library::create_pg_get_partkeydef_udf());
@@ -191,13 +193,13 @@ pub(super) fn register(context: &SessionContext, shared: &Catalog, user: &str, p
     context.register_udf(library::array_bounds_udf::create_array_upper_udf());
     context.register_udf(library::array_bounds_udf::create_array_lower_udf());
     let registrar = Registrar(context);
-    register_session(&registrar, user);
+    register_session(&registrar, session.user());
     registrar.add("pg_backend_pid", &[0], DataType::Int32, move |_, _| {
         ScalarValue::Int32(Some(process))
     });
-    register_objects(&registrar, shared);
+    register_objects(&registrar, shared, session.granted());
     if let Some(database) = context.catalog(CATALOG) {
-        let names = names::register(&registrar, shared, &database);
+        let names = names::register(&registrar, shared, &database, session.granted());
         sizes::register(&registrar, &names);
     }
     answers::register(&registrar);
@@ -231,31 +233,16 @@ fn register_session(registrar: &Registrar<'_>, user: &str) {
         let names: Vec<ScalarValue> = names.into_iter().map(ScalarValue::from).collect();
         ScalarValue::List(ScalarValue::new_list(&names, &DataType::Utf8, true))
     });
-    for name in [
-        "has_table_privilege",
-        "has_schema_privilege",
-        "has_database_privilege",
-        "has_any_column_privilege",
-        "has_column_privilege",
-        "has_function_privilege",
-        "has_sequence_privilege",
-    ] {
-        registrar.add(name, &[2, 3, 4], DataType::Boolean, |given, _| {
-            let asked = string(given.last()).unwrap_or_default().to_uppercase();
-            let has = asked.split(',').any(|privilege| PRIVILEGES.contains(&privilege.trim()));
-            ScalarValue::Boolean(Some(has))
-        });
-    }
-    registrar.boolean("pg_has_role", &[2, 3], true);
 }
 
 /// What is behind an identifier of a table or schema.
-fn register_objects(registrar: &Registrar<'_>, shared: &Catalog) {
+fn register_objects(registrar: &Registrar<'_>, shared: &Catalog, granted: &Arc<Granted>) {
     let described = |oids: Arc<Oids>, comments: Arc<Comments>, pages: Arc<Pages>| {
+        let granted = granted.clone();
         move |given: &[ScalarValue], column: &str| -> ScalarValue {
             let object = number(given.first()).and_then(|number| oids.object(number));
             ScalarValue::Utf8(match object {
-                Some(Object::Relation(schema, name)) => {
+                Some(Object::Relation(schema, name)) if granted.now().sees(&schema, &name) => {
                     comments.of(&schema, &name, column).map(str::to_owned)
                 }
                 Some(Object::Function(place)) => pages.0.get(place).map(FunctionPage::description),
@@ -268,11 +255,12 @@ fn register_objects(registrar: &Registrar<'_>, shared: &Catalog) {
     let describe = described(oids, comments, shared.pages.clone());
     registrar.add("obj_description", &[1, 2], DataType::Utf8, move |given, _| describe(given, ""));
     let (oids, comments) = (shared.oids.clone(), shared.comments.clone());
+    let rights = granted.clone();
     registrar.add("col_description", &[2], DataType::Utf8, move |given, _| {
         let object = number(given.first()).and_then(|number| oids.object(number));
         ScalarValue::Utf8(match (object, number(given.get(1))) {
             (Some(Object::Relation(schema, name)), Some(column)) => {
-                comments.of_number(&schema, &name, column).map(str::to_owned)
+                comments.of_number(&schema, &name, column, &rights.now()).map(str::to_owned)
             }
             _ => None,
         })
@@ -303,34 +291,35 @@ fn register_objects(registrar: &Registrar<'_>, shared: &Catalog) {
     // No column counts by itself, and nothing has another order than that of bytes.
     registrar.text("pg_get_serial_sequence", &[2], None);
     registrar.boolean("pg_collation_is_visible", &[1], true);
-    register_definitions(registrar, shared);
+    register_definitions(registrar, shared, granted);
 }
 
 /// Keys, indexes and views as statements.
-fn register_definitions(registrar: &Registrar<'_>, shared: &Catalog) {
+fn register_definitions(registrar: &Registrar<'_>, shared: &Catalog, granted: &Arc<Granted>) {
+    let rights = granted.clone();
     let (oids, comments) = (shared.oids.clone(), shared.comments.clone());
     registrar.add("pg_get_viewdef", &[1, 2], DataType::Utf8, move |given, _| {
         let object = number(given.first()).and_then(|number| oids.object(number));
         ScalarValue::Utf8(match object {
-            Some(Object::Relation(schema, name)) => {
+            Some(Object::Relation(schema, name)) if rights.now().sees(&schema, &name) => {
                 Some(comments.definition(&schema, &name)).filter(|sql| !sql.is_empty())
             }
             _ => None,
         })
     });
-    let oids = shared.oids.clone();
+    let (oids, rights) = (shared.oids.clone(), granted.clone());
     registrar.add("pg_get_constraintdef", &[1, 2], DataType::Utf8, move |given, _| {
         let object = number(given.first()).and_then(|number| oids.object(number));
-        let key = keys::keys().iter().find(|key| match &object {
+        let key = keys::seen(&rights.now()).into_iter().find(|key| match &object {
             Some(Object::Constraint(name)) => *name == key.name,
             _ => false,
         });
         ScalarValue::Utf8(key.map(keys::Key::definition))
     });
-    let oids = shared.oids.clone();
+    let (oids, rights) = (shared.oids.clone(), granted.clone());
     registrar.add("pg_get_indexdef", &[1, 3], DataType::Utf8, move |given, _| {
         let object = number(given.first()).and_then(|number| oids.object(number));
-        let key = keys::primary().find(|key| match &object {
+        let key = keys::primary(&rights.now()).into_iter().find(|key| match &object {
             Some(Object::Relation(schema, name)) => schema == CRM && *name == key.name,
             _ => false,
         });

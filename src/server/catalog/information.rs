@@ -9,10 +9,9 @@ use datafusion::arrow::array::{Int32Array, RecordBatch};
 use datafusion::catalog::{MemTable, SchemaProvider, TableProvider};
 use datafusion::error::Result;
 
-use super::keys;
 use super::relations::{PgCatalog, Relation};
 use super::rows::Rows;
-use super::{OWNER, PUBLIC, standard};
+use super::{OWNER, PUBLIC, keys, privileges, standard};
 use crate::server::encode::types::{self, PgType};
 use crate::session::{CATALOG, FunctionPage};
 
@@ -27,6 +26,12 @@ const TABLES: &[&str] = &[
     "key_column_usage",
     "referential_constraints",
     "constraint_column_usage",
+    "table_privileges",
+    "role_table_grants",
+    "column_privileges",
+    "role_column_grants",
+    "enabled_roles",
+    "applicable_roles",
 ];
 
 /// `information_schema` of one session.
@@ -187,7 +192,15 @@ impl InformationSchema {
             "columns" => self.columns().await?,
             "views" => self.views().await?,
             "routines" => self.routines()?,
-            other => return keys::information(other),
+            "table_privileges" | "role_table_grants" => {
+                privileges::of_tables(&self.0.relations().await?, &self.0.granted.now())?
+            }
+            "column_privileges" | "role_column_grants" => {
+                privileges::of_columns(&self.0.relations().await?, &self.0.granted.now())?
+            }
+            "enabled_roles" => privileges::enabled_roles(&self.0.granted.now())?,
+            "applicable_roles" => privileges::applicable_roles(&self.0.granted.now())?,
+            other => return keys::information(other, &self.0.granted.now()),
         }))
     }
 }

@@ -14,6 +14,7 @@ mod information;
 mod keys;
 mod names;
 mod oids;
+mod privileges;
 mod procedures;
 mod relations;
 mod rewrite;
@@ -85,12 +86,12 @@ impl Catalog {
         let database = context.catalog(CATALOG).ok_or_else(|| {
             Error::from(DataFusionError::Internal(format!("there is no catalog {CATALOG}")))
         })?;
-        let relations =
-            Arc::new(relations::PgCatalog::new(self, &database, session.user(), process));
+        let relations = Arc::new(relations::PgCatalog::new(self, &database, session, process));
         database.register_schema(PG_CATALOG, relations.clone())?;
         let information = information::InformationSchema(relations);
         database.register_schema(INFORMATION_SCHEMA, Arc::new(information))?;
-        functions::register(context, self, session.user(), process);
+        functions::register(context, self, session, process);
+        privileges::register(context, self, session);
         let state = context.state_ref();
         let mut planned = SessionStateBuilder::new_from_existing(state.read().clone())
             .with_type_planner(Arc::new(PgOidTypePlanner))

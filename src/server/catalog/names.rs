@@ -14,12 +14,14 @@ use super::oids::{Object, Oids};
 use super::{Catalog, INFORMATION_SCHEMA, OWNER, PG_CATALOG, PUBLIC, Pages, keys, system};
 use crate::error::Error;
 use crate::schema::CRM;
+use crate::session::{Access, Granted};
 
 /// Number of the role that owns everything.
 const OWNER_OID: i32 = 10;
 
 /// What names are looked up in.
 pub(super) struct Names {
+    granted: Arc<Granted>,
     fixed: Arc<FixedTables>,
     pub(super) oids: Arc<Oids>,
     pages: Arc<Pages>,
@@ -45,8 +47,10 @@ pub(super) fn register(
     registrar: &Registrar<'_>,
     shared: &Catalog,
     database: &Arc<dyn CatalogProvider>,
+    granted: &Arc<Granted>,
 ) -> Arc<Names> {
     let names = Arc::new(Names {
+        granted: granted.clone(),
         fixed: shared.fixed.clone(),
         oids: shared.oids.clone(),
         pages: shared.pages.clone(),
@@ -122,7 +126,7 @@ impl Names {
 
     fn relation(&self, text: &str, options: &ConfigOptions) -> Option<i32> {
         let parts = parts(text)?;
-        let database = self.database.upgrade()?;
+        let (database, access) = (self.database.upgrade()?, self.granted.now());
         let (schemas, name) = match parts.as_slice() {
             [name] => (vec![PG_CATALOG.to_owned(), options.catalog.default_schema.clone()], name),
             [.., schema, name] => (vec![schema.clone()], name),
@@ -133,7 +137,8 @@ impl Names {
                 let own = system::oid(name);
                 return Some(if own == 0 { self.relation_oid(&schema, name) } else { own });
             }
-            sees(database.as_ref(), &schema, name).then(|| self.relation_oid(&schema, name))
+            sees(database.as_ref(), &access, &schema, name)
+                .then(|| self.relation_oid(&schema, name))
         })
     }
 
@@ -147,7 +152,9 @@ impl Names {
         }
         let Object::Relation(schema, name) = self.oids.object(oid)? else { return None };
         // What the session may not see has no name for it.
-        if schema != PG_CATALOG && !sees(self.database.upgrade()?.as_ref(), &schema, &name) {
+        if schema != PG_CATALOG
+            && !sees(self.database.upgrade()?.as_ref(), &self.granted.now(), &schema, &name)
+        {
             return None;
         }
         let is_visible = schema == options.catalog.default_schema || schema == PG_CATALOG;
@@ -218,10 +225,10 @@ impl Names {
 }
 
 /// Whether a session's database has a table, a view or the index of a key of this name.
-fn sees(database: &dyn CatalogProvider, schema: &str, name: &str) -> bool {
+fn sees(database: &dyn CatalogProvider, access: &Access, schema: &str, name: &str) -> bool {
     let Some(tables) = database.schema(schema) else { return false };
-    let mut indexed = keys::primary().filter(|key| schema == CRM && key.name == name);
-    tables.table_exist(name) || indexed.any(|key| tables.table_exist(key.table.name))
+    let is_indexed = || keys::primary(access).into_iter().any(|key| key.name == name);
+    tables.table_exist(name) || (schema == CRM && is_indexed())
 }
 
 /// Parts of a name: lower case, unless in double quotes.

@@ -16,10 +16,10 @@ use super::oids::{Object, Oids};
 use super::rows::{CHAR, NAME, Rows};
 use super::sizes::Size;
 use super::{Catalog, INFORMATION_SCHEMA, OWNER, PG_CATALOG, PUBLIC, Pages};
-use super::{activity, keys, procedures, system};
+use super::{activity, keys, privileges, procedures, system};
 use crate::schema::CRM;
 use crate::server::encode::types;
-use crate::session::CATALOG;
+use crate::session::{CATALOG, Granted, Session};
 
 /// Columns of the tables of the catalog itself, by name.
 pub(super) type OwnColumns = OnceCell<Vec<(&'static str, SchemaRef)>>;
@@ -35,6 +35,7 @@ pub(super) struct PgCatalog {
     pub(super) comments: Arc<Comments>,
     pub(super) pages: Arc<Pages>,
     pub(super) user: String,
+    pub(super) granted: Arc<Granted>,
     /// What clients know the session as.
     pub(super) process: i32,
 }
@@ -53,7 +54,7 @@ impl PgCatalog {
     pub(super) fn new(
         shared: &Catalog,
         database: &Arc<dyn CatalogProvider>,
-        user: &str,
+        session: &Session,
         process: i32,
     ) -> Self {
         Self {
@@ -63,7 +64,8 @@ impl PgCatalog {
             oids: shared.oids.clone(),
             comments: shared.comments.clone(),
             pages: shared.pages.clone(),
-            user: user.to_owned(),
+            user: session.user().to_owned(),
+            granted: session.granted().clone(),
             process,
         }
     }
@@ -106,10 +108,7 @@ impl PgCatalog {
 
     /// Primary keys of the tables that the session sees.
     pub(super) fn primary_keys(&self) -> Vec<&'static keys::Key> {
-        let Some(tables) = self.database.upgrade().and_then(|d| d.schema(CRM)) else {
-            return vec![];
-        };
-        keys::primary().filter(|key| tables.table_exist(key.table.name)).collect()
+        keys::primary(&self.granted.now())
     }
 
     /// Their indexes.
@@ -185,12 +184,12 @@ impl PgCatalog {
         rows.oid_of("reltype", 0);
         rows.oid_of("reloftype", 0);
         rows.oid_of("relowner", 10);
-        let access = |relation: &Relation| match relation.kind {
+        let method = |relation: &Relation| match relation.kind {
             'v' => 0,
             'i' => 403,
             _ => 2,
         };
-        rows.oid("relam", relations.iter().map(access));
+        rows.oid("relam", relations.iter().map(method));
         rows.oid("relfilenode", oids.iter().copied());
         rows.oid_of("reltablespace", 0);
         let pages = relations.iter().map(|relation| relation.size.pages());
@@ -228,9 +227,10 @@ impl PgCatalog {
         rows.oid_of("relrewrite", 0);
         rows.int4("relfrozenxid", 0);
         rows.int4("relminmxid", 0);
-        for name in ["relacl", "reloptions"] {
-            rows.no_list(name);
-        }
+        let access = self.granted.now();
+        let acls = relations.iter().map(|r| privileges::acl(&access, &r.schema, r.kind));
+        rows.push("relacl", privileges::acls(acls), None);
+        rows.no_list("reloptions");
         rows.null("relpartbound");
         rows.finish()
     }
@@ -374,7 +374,9 @@ impl PgCatalog {
         rows.boolean("rolinherit", true);
         let can_log_in = BooleanArray::from(vec![false, true]);
         rows.push("rolcanlogin", Arc::new(can_log_in), None);
-        rows.int4("rolconnlimit", -1);
+        let limit = self.granted.now().limits().connections_max;
+        let limit = limit.and_then(|n| i32::try_from(n).ok()).unwrap_or(-1);
+        rows.push("rolconnlimit", Arc::new(Int32Array::from(vec![-1, limit])), None);
         for name in ["rolpassword", "rolvaliduntil", "rolconfig"] {
             rows.null(name);
         }
@@ -416,8 +418,8 @@ impl PgCatalog {
             "pg_roles" | "pg_authid" => vec![self.pg_roles()?],
             "pg_tables" => vec![self.pg_tables(false).await?],
             "pg_views" => vec![self.pg_tables(true).await?],
-            "pg_index" => vec![keys::pg_index(&self.oids)?],
-            "pg_constraint" => vec![keys::pg_constraint(&self.oids)?],
+            "pg_index" => vec![keys::pg_index(&self.oids, &self.granted.now())?],
+            "pg_constraint" => vec![keys::pg_constraint(&self.oids, &self.granted.now())?],
             other => return self.view(other).await,
         }))
     }
