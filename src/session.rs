@@ -350,7 +350,10 @@ impl Session {
             rows = redact::without_values(rows);
         }
         match is_explained {
-            true => Ok(explain::without_prefix(rows, self.engine.lake.prefix()?)),
+            true => {
+                let prefix = self.engine.lake.prefix()?;
+                Ok(explain::without_prefix(rows, prefix, self.access.is_admin()))
+            }
             false => Ok(rows),
         }
     }
