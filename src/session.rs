@@ -16,6 +16,8 @@ mod explain;
 mod gate;
 mod limits;
 mod memory;
+mod names;
+mod overlay;
 mod pages;
 mod postgres;
 mod repeats;
@@ -23,6 +25,7 @@ mod settings;
 mod stop;
 mod unnested;
 mod workers;
+mod write;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -45,6 +48,7 @@ pub use catalog::{CATALOG, ViewDefinition};
 pub use dialect::{MOVED, reworded_expressions};
 pub use expand::TableFunctionDefinition;
 pub use pages::{FunctionPage, pages as function_pages};
+pub use write::{Notice, Write, Written};
 
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -64,6 +68,8 @@ pub struct Engine {
     views: Vec<ViewDefinition>,
     table_functions: Arc<expand::TableFunctions>,
     current: RwLock<Arc<catalog::Generation>>,
+    /// One look for news at a time: an older one must not take the place of a newer one.
+    looking: tokio::sync::Mutex<()>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -104,6 +110,7 @@ impl Engine {
             views,
             table_functions,
             current: RwLock::new(first),
+            looking: tokio::sync::Mutex::default(),
         }))
     }
 
@@ -147,6 +154,7 @@ impl Engine {
     /// # Errors
     /// If the lake cannot be read; sessions then go on with what they see.
     pub async fn refresh(&self) -> Result<bool> {
+        let _one = self.looking.lock().await;
         let token = self.lake.change_token().await?;
         if token == self.generation().token() {
             return Ok(false);
@@ -168,13 +176,19 @@ impl Engine {
 
     /// A new session with the rights of `access`; its statements see commits made before they start.
     pub fn session_with(self: &Arc<Self>, access: Arc<Access>) -> Session {
-        let tables = catalog::SessionCatalog::new(self.generation());
+        let owned = access.owned().map(str::to_owned).collect();
+        let tables = catalog::SessionCatalog::owning(self.generation(), owned);
         let state = SessionStateBuilder::new_from_existing(self.base.clone())
             .with_session_id(format!("{}-{:p}", access.role(), Arc::as_ptr(&tables)))
             .with_catalog_list(catalog::SessionCatalogs::new(tables.clone()))
             .build();
         let context = SessionContext::new_with_state(state);
-        Session { engine: self.clone(), context, access, tables }
+        let state = context.state_weak_ref();
+        let current = move || state.upgrade().map(|state| state.read().clone());
+        let planner = overlay::ViewPlanner::new(current, self.table_functions.clone());
+        tables.plan_views(planner);
+        let work = write::Work::new(&self.runtime.memory_pool);
+        Session { engine: self.clone(), context, access, tables, work }
     }
 }
 
@@ -184,6 +198,8 @@ pub struct Session {
     context: SessionContext,
     access: Arc<Access>,
     tables: Arc<catalog::SessionCatalog>,
+    /// What it wrote and did not commit, and its temporary tables.
+    work: write::Work,
 }
 
 impl Session {
@@ -258,6 +274,9 @@ impl Session {
         &self,
         statement: Statement,
     ) -> Result<HashMap<String, Option<DataType>>> {
+        if let Some(write) = Write::of(&statement) {
+            return self.write_parameter_types(statement, write).await;
+        }
         Ok(self.planned(statement).await?.get_parameter_types()?)
     }
 
@@ -266,15 +285,20 @@ impl Session {
         self.engine.table_functions.expand(&mut statement)?;
         repeats::tell_apart(&mut statement);
         self.advance();
-        let state = self.context.state();
-        let plan = self
-            .on_planning_thread(async move {
-                let statement = EngineStatement::Statement(Box::new(statement));
-                Ok(state.statement_to_plan(statement).await?)
-            })
-            .await?;
+        names::qualify(&mut statement, &self.search());
+        let plan = self.planned_as_it_is(statement).await?;
         gate::check_plan(&plan)?;
         Ok(plan)
+    }
+
+    /// The planner's answer, unchecked.
+    async fn planned_as_it_is(&self, statement: Statement) -> Result<LogicalPlan> {
+        let state = self.context.state();
+        self.on_planning_thread(async move {
+            let statement = EngineStatement::Statement(Box::new(statement));
+            Ok(state.statement_to_plan(statement).await?)
+        })
+        .await
     }
 
     /// Starts `plan` within the memory limit of one query; dropping the stream stops it.

@@ -37,6 +37,8 @@ pub(super) struct Connection {
     pub(super) statements: HashMap<String, Arc<Prepared>>,
     pub(super) portals: HashMap<String, Portal>,
     pub(super) cursors: HashMap<String, Cursor>,
+    /// Whether a write outside a transaction is one of its own.
+    pub(super) commits_at_once: bool,
     /// Whether a message of the extended protocol failed: the rest is skipped up to Sync.
     is_skipping: bool,
 }
@@ -108,6 +110,7 @@ pub(super) async fn serve(
                 statements: HashMap::new(),
                 portals: HashMap::new(),
                 cursors: HashMap::new(),
+                commits_at_once: false,
                 is_skipping: false,
             };
             connection.run().instrument(span).await;
@@ -136,8 +139,13 @@ type Started = ((Arc<Shared>, Session), Settings, Registration);
 impl Connection {
     /// What a client is told between its login and its first statement.
     fn start(shared: Arc<Shared>, startup: &Startup, wire: &mut Wire) -> Result<Started, Fault> {
-        let session = shared.engine.session(&startup.user);
+        let access = (shared.access_of)(&startup.user);
+        let session = shared.engine.session_with(Arc::new(access));
         let mut settings = Settings::new(&startup.user, shared.engine.config());
+        if session.access().owned().next().is_some() {
+            settings.set("default_transaction_read_only", "off", false)?;
+            settings.set("transaction_read_only", "off", false)?;
+        }
         for (name, value) in &startup.settings {
             // Some drivers quote the value as if it were SQL.
             let value = value.trim_matches('\'');
@@ -178,6 +186,7 @@ impl Connection {
             }
         }
         drop(self.wire.flush().await);
+        self.session.rollback().await;
         tracing::debug!("disconnected");
     }
 
@@ -205,7 +214,10 @@ impl Connection {
         let outcome = match framing::decode(&frame) {
             Ok(Message::Terminate(_)) => return Ok(false),
             Ok(Message::Sync(_)) => {
-                self.is_skipping = false;
+                let has_failed = std::mem::take(&mut self.is_skipping);
+                if let Err(fault) = self.settle(has_failed).await {
+                    self.failed(&fault);
+                }
                 self.end_of_turn();
                 return Ok(true);
             }

@@ -10,6 +10,9 @@ mod cancel;
 mod catalog;
 mod connection;
 mod copy;
+mod copy_in;
+mod copy_rows;
+mod copy_value;
 mod cursors;
 pub mod encode;
 mod execute;
@@ -18,10 +21,12 @@ mod fault;
 mod framing;
 mod http;
 mod login;
+mod materialize;
 mod metrics;
 mod names;
 mod outbox;
 mod parameters;
+mod position;
 mod prepared;
 pub mod roles;
 mod rows;
@@ -30,6 +35,7 @@ mod statement;
 mod tls;
 mod turns;
 mod wire;
+mod write;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -41,14 +47,19 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::error::{Error, Result};
-use crate::session::Engine;
+use crate::session::{Access, Engine};
 use fault::Fault;
 use metrics::METRICS;
 use tls::{Encryption, Opening};
 
+/// The rights of the role of that name.
+pub type AccessOf = Box<dyn Fn(&str) -> Access + Send + Sync>;
+
 /// What all connections share.
 struct Shared {
     engine: Arc<Engine>,
+    /// The rights of a role.
+    access_of: AccessOf,
     roles: roles::RoleBook,
     pretender: roles::Pretender,
     sessions: Arc<cancel::Sessions>,
@@ -83,6 +94,14 @@ impl Server {
     /// [`Error::Listen`] if an address is taken or none, [`Error::Credential`] for roles or keys that
     /// cannot be trusted, and if nobody could log in.
     pub async fn bind(engine: Arc<Engine>) -> Result<Self> {
+        Self::bind_with(engine, Box::new(Access::reading)).await
+    }
+
+    /// As [`Server::bind`], with the rights that `access_of` gives.
+    ///
+    /// # Errors
+    /// As [`Server::bind`].
+    pub async fn bind_with(engine: Arc<Engine>, access_of: AccessOf) -> Result<Self> {
         let config = engine.config();
         let roles = roles::RoleBook::open(config.roles_path())?;
         let listener = listen(&config.listen).await?;
@@ -107,6 +126,7 @@ impl Server {
             unauthenticated: Arc::new(Semaphore::new(config.connections_unauthenticated_max)),
             draining: CancellationToken::new(),
             stopping: CancellationToken::new(),
+            access_of,
             engine,
         };
         Ok(Self { shared: Arc::new(shared), listener, http })

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
 
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
@@ -23,9 +23,10 @@ use datafusion::sql::parser::Statement as EngineStatement;
 use tokio::sync::OnceCell;
 
 use super::expand::TableFunctions;
+use super::overlay::{Overlay, SessionSchema, ViewPlanner};
 use super::{gate, limits};
 use crate::error::{Error, Result};
-use crate::lake::{At, Lake, LakeTable, TableName};
+use crate::lake::{At, Lake, LakeTable, Made, MadeRelation, MadeView, TableName};
 use crate::schema;
 
 /// Name of the one database.
@@ -84,6 +85,8 @@ impl Definer {
 #[derive(Debug)]
 pub(super) struct Generation {
     token: String,
+    /// What was made over SQL.
+    made: Arc<Made>,
     schemas: BTreeMap<String, Arc<SchemaTables>>,
 }
 
@@ -96,6 +99,25 @@ impl Generation {
     ) -> Result<Arc<Self>> {
         // The token is read first: a commit in between is then seen by the next look.
         let token = lake.change_token().await?;
+        let mut made = lake.made().await?;
+        // Again if a transaction commits meanwhile: its tables are seen together or not at all.
+        loop {
+            let loaded = Self::load_with(lake, views, &definer, &token, &made).await?;
+            let newest = lake.made().await?;
+            if newest == made {
+                return Ok(loaded);
+            }
+            made = newest;
+        }
+    }
+
+    async fn load_with(
+        lake: &Lake,
+        views: &[ViewDefinition],
+        definer: &Definer,
+        token: &str,
+        made: &Arc<Made>,
+    ) -> Result<Arc<Self>> {
         let mut stored: BTreeMap<String, BTreeMap<String, Relation>> = BTreeMap::new();
         for table in schema::tables() {
             let empty = Arc::new(EmptyTable::new(table.arrow_schema()));
@@ -116,12 +138,19 @@ impl Generation {
                 tables.insert(name.table, Relation::Stored(table));
             }
         }
+        for (name, relation) in made.relations() {
+            if let MadeRelation::View(view) = relation {
+                let tables = stored.entry(name.schema).or_default();
+                tables.insert(name.table, Relation::Made(view.clone()));
+            }
+        }
         for view in views {
             let relation = Relation::View(Arc::new(LazyView::new(view.clone(), definer.clone())));
             stored.entry(view.schema.clone()).or_default().insert(view.name.clone(), relation);
         }
         Ok(Arc::new_cyclic(|generation| Self {
-            token,
+            token: token.to_owned(),
+            made: made.clone(),
             schemas: stored
                 .into_iter()
                 .map(|(name, relations)| {
@@ -139,6 +168,11 @@ impl Generation {
     /// The lake's change token when this was read.
     pub(super) fn token(&self) -> &str {
         &self.token
+    }
+
+    /// What was made over SQL.
+    pub(super) fn made(&self) -> &Arc<Made> {
+        &self.made
     }
 
     /// Version of every stored table.
@@ -159,6 +193,8 @@ enum Relation {
     Empty(Arc<EmptyTable>),
     Stored(Arc<LakeTable>),
     View(Arc<LazyView>),
+    /// Made over SQL; each session plans it for itself.
+    Made(MadeView),
 }
 
 struct LazyView {
@@ -219,12 +255,15 @@ impl SchemaProvider for SchemaTables {
                 Some(generation) => Some(view.table(generation).await?),
                 None => None,
             },
+            Some(Relation::Made(_)) => {
+                return Err(DataFusionError::Plan(format!("view {name} cannot be read here")));
+            }
         })
     }
 
     async fn table_type(&self, name: &str) -> EngineResult<Option<TableType>> {
         Ok(self.relations.get(name).map(|relation| match relation {
-            Relation::View(_) => TableType::View,
+            Relation::View(_) | Relation::Made(_) => TableType::View,
             Relation::Empty(_) | Relation::Stored(_) => TableType::Base,
         }))
     }
@@ -240,15 +279,48 @@ pub(super) struct SessionCatalog {
     generation: RwLock<Arc<Generation>>,
     is_pinned: AtomicBool,
     added: RwLock<BTreeMap<String, Arc<dyn SchemaProvider>>>,
+    /// What only this session sees.
+    overlay: RwLock<Arc<Overlay>>,
+    /// Schemas that are there even if they hold nothing.
+    owned: Vec<String>,
+    planner: OnceLock<Arc<ViewPlanner>>,
 }
 
 impl SessionCatalog {
     pub(super) fn new(generation: Arc<Generation>) -> Arc<Self> {
+        Self::owning(generation, vec![])
+    }
+
+    /// As [`SessionCatalog::new`], with the schemas of a role.
+    pub(super) fn owning(generation: Arc<Generation>, owned: Vec<String>) -> Arc<Self> {
         Arc::new(Self {
             generation: RwLock::new(generation),
             is_pinned: AtomicBool::new(false),
             added: RwLock::default(),
+            overlay: RwLock::default(),
+            owned,
+            planner: OnceLock::new(),
         })
+    }
+
+    /// Plans views made over SQL with `planner` from now on.
+    pub(super) fn plan_views(&self, planner: ViewPlanner) {
+        // Set once, when the session is made.
+        drop(self.planner.set(Arc::new(planner)));
+    }
+
+    /// Shows `overlay` over what all see.
+    pub(super) fn show(&self, overlay: Overlay) {
+        *self.overlay.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(overlay);
+    }
+
+    pub(super) fn overlay(&self) -> Arc<Overlay> {
+        self.overlay.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What was made over SQL, as this session sees it.
+    pub(super) fn made(&self) -> Arc<Made> {
+        self.generation().made().clone()
     }
 
     /// Goes to `next`, unless pinned.
@@ -271,7 +343,11 @@ impl SessionCatalog {
 impl CatalogProvider for SessionCatalog {
     fn schema_names(&self) -> Vec<String> {
         let added = self.added.read().unwrap_or_else(PoisonError::into_inner);
-        self.generation().schemas.keys().chain(added.keys()).cloned().collect()
+        let generation = self.generation();
+        let mut names: Vec<String> =
+            generation.schemas.keys().chain(added.keys()).cloned().collect();
+        names.extend(self.owned.iter().filter(|o| !generation.schemas.contains_key(*o)).cloned());
+        names
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
@@ -281,8 +357,15 @@ impl CatalogProvider for SessionCatalog {
         }
         // The schema keeps only a weak link, so this keeps the generation alive while it is used.
         let generation = self.generation();
-        let schema = generation.schemas.get(name)?.clone();
-        Some(Arc::new(HeldSchema { schema, _generation: generation }))
+        let base = generation.schemas.get(name).cloned();
+        let base = base.map(|schema| HeldSchema { schema, _generation: generation.clone() });
+        let overlay = self.overlay();
+        let is_known = overlay.is_about(name) || self.owned.iter().any(|owned| owned == name);
+        if base.is_none() && !is_known {
+            return None;
+        }
+        let planner = self.planner.get().cloned();
+        Some(Arc::new(SessionSchema { name: name.to_owned(), base, overlay, planner }))
     }
 
     fn register_schema(
@@ -297,9 +380,19 @@ impl CatalogProvider for SessionCatalog {
 
 /// A schema together with the generation it belongs to.
 #[derive(Debug)]
-struct HeldSchema {
+pub(super) struct HeldSchema {
     schema: Arc<SchemaTables>,
     _generation: Arc<Generation>,
+}
+
+impl HeldSchema {
+    /// The view called `name`, if it was made over SQL.
+    pub(super) fn made_view(&self, name: &str) -> Option<&MadeView> {
+        match self.schema.relations.get(name) {
+            Some(Relation::Made(view)) => Some(view),
+            _ => None,
+        }
+    }
 }
 
 #[async_trait]

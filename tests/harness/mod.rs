@@ -14,7 +14,7 @@ use runrate::config::Config;
 use runrate::ingest::{self, Request, Silent};
 use runrate::server::encode::text_value;
 use runrate::server::{Server, roles};
-use runrate::session::{Engine, Session};
+use runrate::session::{Access, Engine, Session};
 use runrate::{error, reports};
 use tempfile::TempDir;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
@@ -104,6 +104,14 @@ impl Company {
 
     /// Serves an empty lake, with the settings that `change` makes; files can go into the folder.
     pub async fn serve(change: impl FnOnce(&mut Config, &Path)) -> Self {
+        Self::serve_with(change, Access::reading).await
+    }
+
+    /// As [`Company::serve`], with the rights that `access_of` gives the role.
+    pub async fn serve_with(
+        change: impl FnOnce(&mut Config, &Path),
+        access_of: impl Fn(&str) -> Access + Send + Sync + 'static,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut config = Config {
             lake: folder.path().join("lake").to_string_lossy().into_owned(),
@@ -118,7 +126,7 @@ impl Company {
         let reports = reports::load().expect("sound reports");
         let engine =
             Engine::open(config, reports.views, reports.functions).await.expect("an empty lake");
-        let server = Server::bind(engine.clone()).await.expect("binds");
+        let server = Server::bind_with(engine.clone(), Box::new(access_of)).await.expect("binds");
         let address = server.address().expect("an address");
         let http = server.http_address().expect("an address");
         let stop = CancellationToken::new();

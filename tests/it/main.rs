@@ -9,3 +9,4 @@ mod raw;
 mod reports;
 mod wire;
 mod wire_login;
+mod wire_write;
