@@ -41,6 +41,7 @@ pub struct Config {
     pub queue_timeout_ms: u64,
     pub memory_query_bytes_max: usize,
     pub memory_pool_bytes_max: usize,
+    pub temporary_bytes_max: usize,
     pub spill_dir: Option<PathBuf>,
     pub spill_bytes_max: u64,
     pub result_rows_max: u64,
@@ -89,6 +90,7 @@ impl Default for Config {
             queue_timeout_ms: 30_000,
             memory_query_bytes_max: 1 << 30,
             memory_pool_bytes_max: 6 << 30,
+            temporary_bytes_max: 64 << 20,
             spill_dir: None,
             spill_bytes_max: 10 << 30,
             result_rows_max: 0,
@@ -200,6 +202,12 @@ pub const SETTINGS: &[Setting] = &[
         16_777_216.0,
         TIB,
         "bytes of memory all queries may hold together",
+    ),
+    number(
+        "temporary_bytes_max",
+        0.0,
+        TIB,
+        "bytes that the temporary tables of one session may hold in memory",
     ),
     setting(
         "spill_dir",

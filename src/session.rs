@@ -19,6 +19,8 @@ mod gate;
 mod limits;
 mod masks;
 mod memory;
+mod names;
+mod overlay;
 mod pages;
 mod policy;
 mod postgres;
@@ -29,6 +31,7 @@ mod stop;
 mod told;
 mod unnested;
 mod workers;
+mod write;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -53,6 +56,7 @@ pub use expand::TableFunctionDefinition;
 pub use pages::{FunctionPage, pages as function_pages};
 pub use policy::{Mask, Policies, Policy, check_condition};
 pub use postgres::{SCALE_KEY, shown_places};
+pub use write::{Notice, Write, Written};
 
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -72,6 +76,8 @@ pub struct Engine {
     views: Vec<ViewDefinition>,
     table_functions: Arc<expand::TableFunctions>,
     current: RwLock<Arc<catalog::Generation>>,
+    /// One look for news at a time: an older one must not take the place of a newer one.
+    looking: tokio::sync::Mutex<()>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -112,6 +118,7 @@ impl Engine {
             views,
             table_functions,
             current: RwLock::new(first),
+            looking: tokio::sync::Mutex::default(),
         }))
     }
 
@@ -155,6 +162,7 @@ impl Engine {
     /// # Errors
     /// If the lake cannot be read; sessions then go on with what they see.
     pub async fn refresh(&self) -> Result<bool> {
+        let _one = self.looking.lock().await;
         let token = self.lake.change_token().await?;
         if token == self.generation().token() {
             return Ok(false);
@@ -204,8 +212,13 @@ impl Engine {
             .with_expr_planners(postgres::planners(&self.base))
             .build();
         let context = SessionContext::new_with_state(state);
+        let state = context.state_weak_ref();
+        let current = move || state.upgrade().map(|state| state.read().clone());
+        let planner = overlay::ViewPlanner::new(current, self.table_functions.clone());
+        tables.plan_views(planner);
+        let work = write::Work::new(&self.runtime.memory_pool);
         let told = told::Told::default();
-        Session { engine: self.clone(), context, access, granted, tables, told }
+        Session { engine: self.clone(), context, access, granted, tables, told, work }
     }
 }
 
@@ -217,6 +230,8 @@ pub struct Session {
     granted: Arc<Granted>,
     tables: Arc<catalog::SessionCatalog>,
     told: told::Told,
+    /// What it wrote and did not commit, and its temporary tables.
+    work: write::Work,
 }
 
 impl Session {
@@ -307,6 +322,9 @@ impl Session {
         &self,
         statement: Statement,
     ) -> Result<HashMap<String, Option<DataType>>> {
+        if let Some(write) = Write::of(&statement) {
+            return self.write_parameter_types(statement, write).await;
+        }
         Ok(self.planned(statement).await?.get_parameter_types()?)
     }
 
@@ -317,15 +335,20 @@ impl Session {
         self.engine.table_functions.expand(&mut statement)?;
         repeats::tell_apart(&mut statement);
         self.advance();
-        let state = self.context.state();
-        let plan = self
-            .on_planning_thread(async move {
-                let statement = EngineStatement::Statement(Box::new(statement));
-                Ok(state.statement_to_plan(statement).await?)
-            })
-            .await?;
+        names::qualify(&mut statement, &self.search());
+        let plan = self.planned_as_it_is(statement).await?;
         gate::check_plan(&plan)?;
         Ok(plan)
+    }
+
+    /// The planner's answer, unchecked.
+    async fn planned_as_it_is(&self, statement: Statement) -> Result<LogicalPlan> {
+        let state = self.context.state();
+        self.on_planning_thread(async move {
+            let statement = EngineStatement::Statement(Box::new(statement));
+            Ok(state.statement_to_plan(statement).await?)
+        })
+        .await
     }
 
     /// Starts `plan` within the memory limit of one query; dropping the stream stops it.

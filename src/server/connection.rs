@@ -38,6 +38,8 @@ pub(super) struct Connection {
     pub(super) statements: HashMap<String, Arc<Prepared>>,
     pub(super) portals: HashMap<String, Portal>,
     pub(super) cursors: HashMap<String, Cursor>,
+    /// Whether a write outside a transaction is one of its own.
+    pub(super) commits_at_once: bool,
     /// Whether a message of the extended protocol failed: the rest is skipped up to Sync.
     is_skipping: bool,
     /// Edition of the roles that the session's rights are from.
@@ -117,6 +119,7 @@ pub(super) async fn serve(shared: Arc<Shared>, opened: Opened, permits: (impl Se
                 statements: HashMap::new(),
                 portals: HashMap::new(),
                 cursors: HashMap::new(),
+                commits_at_once: false,
                 is_skipping: false,
                 edition,
             };
@@ -153,6 +156,10 @@ impl Connection {
     ) -> Result<Started, Fault> {
         let session = shared.engine.session_with(Arc::new(access));
         let mut settings = Settings::new(&startup.user, shared.engine.config());
+        if session.access().owned().next().is_some() {
+            settings.set("default_transaction_read_only", "off", false)?;
+            settings.set("transaction_read_only", "off", false)?;
+        }
         for (name, value) in &startup.settings {
             // Some drivers quote the value as if it were SQL.
             let value = value.trim_matches('\'');
@@ -194,6 +201,7 @@ impl Connection {
             }
         }
         drop(self.wire.flush().await);
+        self.session.rollback().await;
         tracing::debug!("disconnected");
     }
 
@@ -242,7 +250,10 @@ impl Connection {
         let outcome = match framing::decode(&frame) {
             Ok(Message::Terminate(_)) => return Ok(false),
             Ok(Message::Sync(_)) => {
-                self.is_skipping = false;
+                let has_failed = std::mem::take(&mut self.is_skipping);
+                if let Err(fault) = self.settle(has_failed).await {
+                    self.failed(&fault);
+                }
                 self.end_of_turn();
                 return Ok(true);
             }

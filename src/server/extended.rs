@@ -28,7 +28,8 @@ impl Connection {
             Self::check_room(self.statements.len(), "prepared statements")?;
         }
         let parsed = guarded(Prepared::parse(&self.session, &parse.query, &parse.type_oids));
-        let mut prepared = parsed.await??;
+        let parsed = parsed.await?.map_err(|error| Fault::from(error).at(&parse.query));
+        let mut prepared = parsed?;
         if let Some(Command::Fetch(fetch)) = &prepared.command
             && !fetch.is_move
         {
@@ -104,6 +105,12 @@ impl Connection {
         };
         if let Command::Declare(declared) = &mut command {
             declared.values = portal.values.clone();
+        }
+        if let Command::Write(statement) = &command {
+            self.check_transaction()?;
+            let tag = Box::pin(self.write(statement, &portal.values)).await?;
+            self.wire.outbox.complete(&tag);
+            return Ok(());
         }
         if portal.prepared.query.is_none() {
             Box::pin(self.command(command, Some(&portal.formats))).await?;

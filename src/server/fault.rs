@@ -7,6 +7,8 @@ use crate::error::Error;
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Severity {
+    /// Good to know.
+    Notice,
     /// Worth knowing.
     Warning,
     /// The statement failed.
@@ -18,6 +20,7 @@ pub(super) enum Severity {
 impl Severity {
     pub(super) fn as_str(self) -> &'static str {
         match self {
+            Self::Notice => "NOTICE",
             Self::Warning => "WARNING",
             Self::Error => "ERROR",
             Self::Fatal => "FATAL",
@@ -31,7 +34,13 @@ pub(super) struct Fault {
     pub(super) severity: Severity,
     pub(super) sqlstate: String,
     pub(super) message: String,
+    /// More of what is wrong.
+    pub(super) detail: Option<String>,
     pub(super) hint: Option<String>,
+    /// Where it happened.
+    pub(super) context: Option<String>,
+    /// Character of the statement, counted from 1.
+    pub(super) position: Option<usize>,
 }
 
 impl Fault {
@@ -41,7 +50,10 @@ impl Fault {
             severity: Severity::Error,
             sqlstate: sqlstate.into(),
             message: message.into(),
+            detail: None,
             hint: None,
+            context: None,
+            position: None,
         }
     }
 
@@ -53,6 +65,21 @@ impl Fault {
     /// A warning.
     pub(super) fn warning(sqlstate: &str, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(sqlstate, message) }
+    }
+
+    /// A notice.
+    pub(super) fn notice(sqlstate: &str, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Notice, ..Self::error(sqlstate, message) }
+    }
+
+    /// The same, with more of what is wrong.
+    pub(super) fn with_detail(self, detail: impl Into<String>) -> Self {
+        Self { detail: Some(detail.into()), ..self }
+    }
+
+    /// The same, with where it happened.
+    pub(super) fn with_context(self, context: impl Into<String>) -> Self {
+        Self { context: Some(context.into()), ..self }
     }
 
     /// The same, ending the connection.

@@ -384,7 +384,7 @@ fn width_is_fixed(oid: u32) -> bool {
 }
 
 /// Base-10,000 digits with a weight, a sign and a scale.
-fn numeric_of_binary(mut bytes: Bytes) -> Option<String> {
+pub(super) fn numeric_of_binary(mut bytes: Bytes) -> Option<String> {
     let (count, weight) = (bytes.get_u16(), i32::from(bytes.get_i16()));
     let (sign, scale) = (bytes.get_u16(), usize::from(bytes.get_u16()));
     if bytes.len() != usize::from(count) * 2 || !matches!(sign, 0 | 0x4000) || scale > 76 {
@@ -410,7 +410,7 @@ fn numeric_of_binary(mut bytes: Bytes) -> Option<String> {
 }
 
 /// The elements of a binary array of at most one dimension.
-fn elements_of_binary(mut bytes: Bytes, element: u32) -> Option<Vec<Option<String>>> {
+pub(super) fn elements_of_binary(mut bytes: Bytes, element: u32) -> Option<Vec<Option<String>>> {
     if bytes.len() < 12 {
         return None;
     }

@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
@@ -28,10 +28,11 @@ use tokio::sync::OnceCell;
 use super::access::{Access, Granted};
 use super::barrier::Guarded;
 use super::expand::TableFunctions;
+use super::overlay::{Overlay, SessionSchema, ViewPlanner};
 use super::policy::Policies;
 use super::{gate, limits};
 use crate::error::{Error, Result};
-use crate::lake::{At, Lake, LakeTable, TableName};
+use crate::lake::{At, Lake, LakeTable, Made, MadeRelation, MadeView, TableName};
 use crate::schema;
 
 /// Name of the one database.
@@ -100,6 +101,8 @@ impl Definer {
 #[derive(Debug)]
 pub(super) struct Generation {
     token: String,
+    /// What was made over SQL.
+    made: Arc<Made>,
     schemas: BTreeMap<String, BTreeMap<String, Relation>>,
     definer: Definer,
 }
@@ -113,6 +116,25 @@ impl Generation {
     ) -> Result<Arc<Self>> {
         // The token is read first: a commit in between is then seen by the next look.
         let token = lake.change_token().await?;
+        let mut made = lake.made().await?;
+        // Again if a transaction commits meanwhile: its tables are seen together or not at all.
+        loop {
+            let loaded = Self::load_with(lake, views, &definer, &token, &made).await?;
+            let newest = lake.made().await?;
+            if newest == made {
+                return Ok(loaded);
+            }
+            made = newest;
+        }
+    }
+
+    async fn load_with(
+        lake: &Lake,
+        views: &[ViewDefinition],
+        definer: &Definer,
+        token: &str,
+        made: &Arc<Made>,
+    ) -> Result<Arc<Self>> {
         let mut stored: BTreeMap<String, BTreeMap<String, Relation>> = BTreeMap::new();
         for table in schema::tables() {
             let empty = Arc::new(EmptyTable::new(table.arrow_schema()));
@@ -133,16 +155,28 @@ impl Generation {
                 tables.insert(name.table, Relation::Stored(table));
             }
         }
+        for (name, relation) in made.relations() {
+            if let MadeRelation::View(view) = relation {
+                let tables = stored.entry(name.schema).or_default();
+                tables.insert(name.table, Relation::Made(view.clone()));
+            }
+        }
         for view in views {
             let relation = Relation::View(Arc::new(LazyView::new(view.clone(), definer.clone())));
             stored.entry(view.schema.clone()).or_default().insert(view.name.clone(), relation);
         }
-        Ok(Arc::new(Self { token, schemas: stored, definer }))
+        let (token, made, definer) = (token.to_owned(), made.clone(), definer.clone());
+        Ok(Arc::new(Self { token, made, schemas: stored, definer }))
     }
 
     /// The lake's change token when this was read.
     pub(super) fn token(&self) -> &str {
         &self.token
+    }
+
+    /// What was made over SQL.
+    pub(super) fn made(&self) -> &Arc<Made> {
+        &self.made
     }
 
     /// Version of every stored table.
@@ -169,6 +203,10 @@ impl Generation {
             Some(Relation::Empty(table)) => table.clone(),
             Some(Relation::Stored(table)) => table.provider(),
             Some(Relation::View(view)) => view.table(self.clone(), policies).await?,
+            // Each session plans those itself, before it asks here.
+            Some(Relation::Made(_)) => {
+                return Err(DataFusionError::Plan(format!("view {name} cannot be read here")));
+            }
         };
         Ok(Some(Guarded::through(policies, name, table, &self.definer.state)))
     }
@@ -230,6 +268,8 @@ enum Relation {
     Empty(Arc<EmptyTable>),
     Stored(Arc<LakeTable>),
     View(Arc<LazyView>),
+    /// Made over SQL; each session plans it for itself.
+    Made(MadeView),
 }
 
 struct LazyView {
@@ -285,6 +325,9 @@ pub(super) struct SessionCatalog {
     granted: Arc<Granted>,
     is_pinned: AtomicBool,
     added: RwLock<BTreeMap<String, Arc<dyn SchemaProvider>>>,
+    /// What only this session sees.
+    overlay: RwLock<Arc<Overlay>>,
+    planner: OnceLock<Arc<ViewPlanner>>,
 }
 
 impl SessionCatalog {
@@ -294,7 +337,29 @@ impl SessionCatalog {
             granted,
             is_pinned: AtomicBool::new(false),
             added: RwLock::default(),
+            overlay: RwLock::default(),
+            planner: OnceLock::new(),
         })
+    }
+
+    /// Plans views made over SQL with `planner` from now on.
+    pub(super) fn plan_views(&self, planner: ViewPlanner) {
+        // Set once, when the session is made.
+        drop(self.planner.set(Arc::new(planner)));
+    }
+
+    /// Shows `overlay` over what all see.
+    pub(super) fn show(&self, overlay: Overlay) {
+        *self.overlay.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(overlay);
+    }
+
+    pub(super) fn overlay(&self) -> Arc<Overlay> {
+        self.overlay.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What was made over SQL, as this session sees it.
+    pub(super) fn made(&self) -> Arc<Made> {
+        self.generation().made().clone()
     }
 
     /// Goes to `next`, unless pinned.
@@ -319,7 +384,10 @@ impl CatalogProvider for SessionCatalog {
         let added = self.added.read().unwrap_or_else(PoisonError::into_inner);
         let (generation, access) = (self.generation(), self.granted.now());
         let seen = generation.schemas.keys().filter(|name| access.sees_schema(name));
-        seen.chain(added.keys()).cloned().collect()
+        let mut names: Vec<String> = seen.chain(added.keys()).cloned().collect();
+        let is_empty = |owned: &&str| !generation.schemas.contains_key(*owned);
+        names.extend(access.owned().filter(is_empty).map(str::to_owned));
+        names
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
@@ -329,7 +397,13 @@ impl CatalogProvider for SessionCatalog {
         }
         let (generation, access) = (self.generation(), self.granted.now());
         let exists = generation.schemas.contains_key(name) && access.sees_schema(name);
-        exists.then(|| Arc::new(SeenSchema { name: name.to_owned(), generation, access }) as _)
+        let overlay = self.overlay();
+        if !exists && !overlay.is_about(name) && !access.owns(name) {
+            return None;
+        }
+        let base = exists.then(|| SeenSchema { name: name.to_owned(), generation, access });
+        let planner = self.planner.get().cloned();
+        Some(Arc::new(SessionSchema { name: name.to_owned(), base, overlay, planner }))
     }
 
     fn register_schema(
@@ -344,7 +418,7 @@ impl CatalogProvider for SessionCatalog {
 
 /// One schema of a generation, as a session sees it.
 #[derive(Debug)]
-struct SeenSchema {
+pub(super) struct SeenSchema {
     name: String,
     generation: Arc<Generation>,
     access: Arc<Access>,
@@ -354,6 +428,14 @@ impl SeenSchema {
     fn relations(&self) -> impl Iterator<Item = (&String, &Relation)> {
         let all = self.generation.schemas.get(&self.name).into_iter().flatten();
         all.filter(|(relation, _)| self.access.sees(&self.name, relation))
+    }
+
+    /// The view called `name`, if it was made over SQL and the session sees it.
+    pub(super) fn made_view(&self, name: &str) -> Option<&MadeView> {
+        match self.relations().find(|(known, _)| *known == name)?.1 {
+            Relation::Made(view) => Some(view),
+            _ => None,
+        }
     }
 }
 
@@ -370,7 +452,7 @@ impl SchemaProvider for SeenSchema {
     async fn table_type(&self, name: &str) -> EngineResult<Option<TableType>> {
         let found = self.relations().find(|(known, _)| *known == name);
         Ok(found.map(|(_, relation)| match relation {
-            Relation::View(_) => TableType::View,
+            Relation::View(_) | Relation::Made(_) => TableType::View,
             Relation::Empty(_) | Relation::Stored(_) => TableType::Base,
         }))
     }

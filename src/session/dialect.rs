@@ -34,7 +34,9 @@ pub const MOVED: &str = "runrate.moved";
 pub(super) fn reworded(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let tokens = small_words(tokens);
     let is_known = |token: &TokenWithSpan| {
-        !["FETCH", "MOVE", "TABLE"].iter().any(|word| is_word(&token.token, word))
+        !["FETCH", "MOVE", "TABLE", "REFRESH", "ALTER"]
+            .iter()
+            .any(|word| is_word(&token.token, word))
     };
     if tokens.iter().all(is_known) {
         return tokens;
@@ -81,7 +83,12 @@ fn statement(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     let (first, span) = (&tokens[start].token, tokens[start].span);
     let end = tokens.iter().position(|token| is_end(&token.token)).unwrap_or(tokens.len());
     let rest = &tokens[(start + 1).min(end)..end];
-    let mut made: Vec<Token> = if is_word(first, "TABLE") {
+    let mut made: Vec<Token> = if is_word(first, "REFRESH") || is_word(first, "ALTER") {
+        let words: Vec<&Token> =
+            rest.iter().filter(|token| !is_blank(token)).map(|token| &token.token).collect();
+        let Some(made) = of_views(first, &words) else { return tokens.to_vec() };
+        made
+    } else if is_word(first, "TABLE") {
         let select = [word("SELECT"), Token::Mul, word("FROM")];
         select.into_iter().chain(rest.iter().map(|token| token.token.clone())).collect()
     } else if is_word(first, "FETCH") || is_word(first, "MOVE") {
@@ -102,6 +109,39 @@ fn statement(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     };
     made.extend(tokens[end..].iter().map(|token| token.token.clone()));
     made.into_iter().map(|token| placed(token, span)).collect()
+}
+
+/// `REFRESH MATERIALIZED VIEW v` as the call that it is, and `ALTER VIEW v RENAME TO w` as of a table.
+fn of_views(first: &Token, words: &[&Token]) -> Option<Vec<Token>> {
+    if is_word(first, "ALTER") {
+        let [view, rest @ ..] = words else { return None };
+        let is_renamed = is_word(view, "VIEW") && rest.iter().any(|word| is_word(word, "RENAME"));
+        let said = rest.iter().map(|token| (*token).clone());
+        return is_renamed
+            .then(|| [first.clone(), word("TABLE")].into_iter().chain(said).collect());
+    }
+    let [materialized, view, rest @ ..] = words else { return None };
+    if !is_word(materialized, "MATERIALIZED") || !is_word(view, "VIEW") {
+        return None;
+    }
+    let is_concurrent = rest.first().is_some_and(|word| is_word(word, "CONCURRENTLY"));
+    let rest = &rest[usize::from(is_concurrent)..];
+    let end = rest.iter().position(|word| is_word(word, "WITH")).unwrap_or(rest.len());
+    let name: String = rest[..end]
+        .iter()
+        .map(|token| match token {
+            Token::Word(word) if word.quote_style.is_none() => word.value.to_lowercase(),
+            Token::Word(word) => word.value.clone(),
+            other => other.to_string(),
+        })
+        .collect();
+    let argument = Token::SingleQuotedString(name);
+    let call = Token::Word(Word {
+        value: "refresh_materialized_view".to_owned(),
+        quote_style: None,
+        keyword: Keyword::NoKeyword,
+    });
+    Some(vec![word("CALL"), call, Token::LParen, argument, Token::RParen])
 }
 
 /// A FETCH with direction, count and FROM, of the words after it; `None` if it is none.
@@ -202,6 +242,8 @@ mod tests {
             ("move absolute 7 from c", "FETCH ABSOLUTE 7 FROM c INTO \"runrate.moved\""),
             ("move backward all in c", "FETCH BACKWARD ALL FROM c INTO \"runrate.moved\""),
             ("table t order by 1", "SELECT * FROM t ORDER BY 1"),
+            ("refresh materialized view Mart.x", "CALL refresh_materialized_view('mart.x')"),
+            ("alter view v rename to w", "ALTER TABLE v RENAME TO w"),
             ("select fetch from move", "SELECT fetch FROM move"),
             ("select * from t fetch first 3 rows only", "SELECT * FROM t FETCH FIRST 3 ROWS ONLY"),
             ("select a isnull, b notnull", "SELECT a IS NULL, b IS NOT NULL"),

@@ -11,3 +11,4 @@ mod reports;
 mod secrets;
 mod wire;
 mod wire_login;
+mod wire_write;
