@@ -184,13 +184,8 @@ impl Engine {
     }
 
     /// Whether there is a relation `name`.
-    ///
-    /// # Errors
-    /// If it is a view that cannot be planned.
-    pub async fn knows(self: &Arc<Self>, name: &TableName) -> Result<bool> {
-        let (generation, name) = (self.generation(), name.clone());
-        let work = async move { Ok(generation.open(&name, &Arc::default()).await?.is_some()) };
-        self.session("local").on_planning_thread(work).await
+    pub fn knows(&self, name: &TableName) -> bool {
+        self.generation().has(name)
     }
 
     fn generation(&self) -> Arc<catalog::Generation> {

@@ -95,8 +95,7 @@ async fn check_fit(arguments: &RoleGrantArgs, config: Config) -> Result<()> {
     }
     let engine = super::engine(config).await?;
     if let Some(relation) = relation {
-        let is_there = engine.knows(&relation).await?;
-        if !is_there {
+        if !engine.knows(&relation) {
             let reason = "does not exist".into();
             return Err(Error::NoTable { table: relation.to_string(), reason });
         }

@@ -248,11 +248,26 @@ impl Generation {
         Ok(sees_all)
     }
 
+    /// Whether there is a relation `name`.
+    pub(super) fn has(&self, name: &TableName) -> bool {
+        self.schemas.get(&name.schema).is_some_and(|known| known.contains_key(&name.table))
+    }
+
+    /// Whether `name` is a view made over SQL.
+    fn is_made(&self, name: &TableName) -> bool {
+        let relations = self.schemas.get(&name.schema);
+        matches!(relations.and_then(|known| known.get(&name.table)), Some(Relation::Made(_)))
+    }
+
     /// Refuses `policies` that do not fit the relations they are on.
     ///
     /// Those on relations that do not exist do not matter, until they do.
     pub(super) async fn check(self: &Arc<Self>, policies: &Policies) -> Result<()> {
         for (name, _) in policies.relations() {
+            if self.is_made(name) {
+                // It is planned with the rights of who reads it; if it does not fit then, nobody does.
+                continue;
+            }
             let Some(table) = self.open(name, &Arc::default()).await? else { continue };
             Guarded::checked(policies, name, table, &self.definer.state).map_err(|error| {
                 let name = format!("row policy or mask of {name}");
@@ -428,6 +443,18 @@ impl SeenSchema {
     fn relations(&self) -> impl Iterator<Item = (&String, &Relation)> {
         let all = self.generation.schemas.get(&self.name).into_iter().flatten();
         all.filter(|(relation, _)| self.access.sees(&self.name, relation))
+    }
+
+    /// What the session sees of `table`, planned as `name` of this schema with the session's rights.
+    pub(super) fn guarded(
+        &self,
+        name: &str,
+        table: Arc<dyn TableProvider>,
+    ) -> Arc<dyn TableProvider> {
+        let name = TableName::new(self.name.clone(), name);
+        let (policies, state) = (self.access.policies(), &self.generation.definer.state);
+        let table = Guarded::through(policies, &name, table, state);
+        Guarded::narrowed(&self.access, &name, table, false)
     }
 
     /// The view called `name`, if it was made over SQL and the session sees it.

@@ -156,7 +156,7 @@ impl SchemaProvider for SessionSchema {
         }
         let Some(base) = &self.base else { return Ok(None) };
         match base.made_view(name) {
-            Some(view) => self.view(name, view).await.map(Some),
+            Some(view) => Ok(Some(base.guarded(name, self.view(name, view).await?))),
             None => base.table(name).await,
         }
     }
