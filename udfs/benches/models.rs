@@ -97,7 +97,7 @@ fn matrix(batches: &[RecordBatch]) -> Vec<u8> {
                 }
                 _ => {
                     let words = column.as_string::<i32>().iter().flatten();
-                    let place = |word| LEVELS.iter().position(|level| *level == word);
+                    let place = |word: &str| LEVELS.iter().position(|level| *level == word);
                     words.map(|word| place(word).unwrap_or(0) as f64).collect()
                 }
             }
