@@ -269,6 +269,11 @@ fn add(company: &Company, role: &str, lines: &[&str]) {
             "read" => rights.reads.push(scope(rest).expect("a scope")),
             "hide" => rights.hides.push(scope(rest).expect("a scope")),
             "profile" => rights.profile = Profile::named(rest).expect("a profile"),
+            "rows" => {
+                let (relation, condition) = rest.split_once(' ').expect("a condition");
+                let (schema, table) = relation.split_once('.').expect("a relation");
+                rights.rows.insert(TableName::new(schema, table), condition.to_owned());
+            }
             "own" => rights.owned.extend([rest.to_owned()]),
             _ => panic!("{line}"),
         }
@@ -370,6 +375,30 @@ async fn the_catalog_lists_and_says_what_is_granted() {
     ] {
         assert_eq!(texts(&eva, &format!("SELECT {call}")).await, [answer], "{call}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn views_made_over_sql_show_each_reader_what_is_his() {
+    let company = Company::open().await;
+    add(&company, "owner", &["read crm", "own lab"]);
+    let owner = connect(&company, "owner").await.expect("logs in");
+    let sql = "CREATE VIEW lab.v AS SELECT opportunity_id, owner_id, name FROM crm.opportunities";
+    owner.simple_query(sql).await.expect("makes a view");
+    assert_eq!(texts(&owner, "SELECT count(*) FROM lab.v").await, ["11"]);
+    let mine = ["read crm", "read lab.v (opportunity_id, owner_id)", "rows lab.v owner_id = 'ben'"];
+    add(&company, "eva", &mine);
+    add(&company, "kim", &["read lab.v", "read crm.users"]);
+    let code = |error: tokio_postgres::Error| error.code().expect("a code").code().to_owned();
+    let eva = connect(&company, "eva").await.expect("logs in");
+    assert_eq!(texts(&eva, "SELECT * FROM lab.v ORDER BY 1").await, ["d3|ben", "d5|ben"]);
+    assert_eq!(
+        code(eva.simple_query("SELECT name FROM lab.v").await.expect_err("hidden")),
+        "42703"
+    );
+    // The owner gives away no more than a reader has: whoever does not see the table sees no row.
+    let kim = connect(&company, "kim").await.expect("logs in");
+    assert_eq!(code(kim.simple_query("SELECT * FROM lab.v").await.expect_err("hidden")), "42P01");
+    assert!(texts(&kim, "SELECT relname FROM pg_class").await.contains(&"users".to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
