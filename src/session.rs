@@ -9,20 +9,26 @@
 //! synchronous and recursive: no timeout can stop it, and a deep statement would end the process.
 
 mod access;
+mod barrier;
 mod catalog;
 mod dialect;
 mod expand;
 mod explain;
+mod functions;
 mod gate;
 mod limits;
+mod masks;
 mod memory;
 mod names;
 mod overlay;
 mod pages;
+mod policy;
 mod postgres;
+mod redact;
 mod repeats;
 mod settings;
 mod stop;
+mod told;
 mod unnested;
 mod workers;
 mod write;
@@ -43,16 +49,18 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::Statement;
 
-pub use access::Access;
+pub use access::{Access, Granted, Limits, Profile, Scope, Sight};
 pub use catalog::{CATALOG, ViewDefinition};
-pub use dialect::{MOVED, reworded_expressions};
+pub use dialect::{MOVED, array_elements, column_name, folded, outermost};
 pub use expand::TableFunctionDefinition;
 pub use pages::{FunctionPage, pages as function_pages};
+pub use policy::{Mask, Policies, Policy, check_condition};
+pub use postgres::{SCALE_KEY, shown_places};
 pub use write::{Notice, Write, Written};
 
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::lake::Lake;
+use crate::lake::{Lake, TableName};
 use crate::schema;
 
 /// Stack of a planning thread; 64 MiB carries the deepest statement that [`limits`] lets through.
@@ -165,6 +173,21 @@ impl Engine {
         Ok(true)
     }
 
+    /// Refuses `policies` that do not fit the relations they are on.
+    ///
+    /// # Errors
+    /// [`Error::Definition`] naming the relation, and what is wrong.
+    pub async fn check_policies(self: &Arc<Self>, policies: &Arc<Policies>) -> Result<()> {
+        let (generation, policies) = (self.generation(), policies.clone());
+        let work = async move { generation.check(&policies).await };
+        self.session("local").on_planning_thread(work).await
+    }
+
+    /// Whether there is a relation `name`.
+    pub fn knows(&self, name: &TableName) -> bool {
+        self.generation().has(name)
+    }
+
     fn generation(&self) -> Arc<catalog::Generation> {
         self.current.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
@@ -176,11 +199,12 @@ impl Engine {
 
     /// A new session with the rights of `access`; its statements see commits made before they start.
     pub fn session_with(self: &Arc<Self>, access: Arc<Access>) -> Session {
-        let owned = access.owned().map(str::to_owned).collect();
-        let tables = catalog::SessionCatalog::owning(self.generation(), owned);
+        let granted = Granted::new(access.clone());
+        let tables = catalog::SessionCatalog::new(self.generation(), granted.clone());
         let state = SessionStateBuilder::new_from_existing(self.base.clone())
             .with_session_id(format!("{}-{:p}", access.role(), Arc::as_ptr(&tables)))
             .with_catalog_list(catalog::SessionCatalogs::new(tables.clone()))
+            .with_expr_planners(postgres::planners(&self.base))
             .build();
         let context = SessionContext::new_with_state(state);
         let state = context.state_weak_ref();
@@ -188,7 +212,8 @@ impl Engine {
         let planner = overlay::ViewPlanner::new(current, self.table_functions.clone());
         tables.plan_views(planner);
         let work = write::Work::new(&self.runtime.memory_pool);
-        Session { engine: self.clone(), context, access, tables, work }
+        let told = told::Told::default();
+        Session { engine: self.clone(), context, access, granted, tables, told, work }
     }
 }
 
@@ -197,7 +222,9 @@ pub struct Session {
     engine: Arc<Engine>,
     context: SessionContext,
     access: Arc<Access>,
+    granted: Arc<Granted>,
     tables: Arc<catalog::SessionCatalog>,
+    told: told::Told,
     /// What it wrote and did not commit, and its temporary tables.
     work: write::Work,
 }
@@ -216,6 +243,17 @@ impl Session {
     /// What it may see and change.
     pub fn access(&self) -> &Arc<Access> {
         &self.access
+    }
+
+    /// The same, for what outlives a change of the role.
+    pub fn granted(&self) -> &Arc<Granted> {
+        &self.granted
+    }
+
+    /// Goes on with the rights of `access`, which its role has now.
+    pub fn regrant(&mut self, access: Arc<Access>) {
+        self.granted.become_now(access.clone());
+        self.access = access;
     }
 
     /// The context, for registering more schemas and functions before the first statement.
@@ -247,6 +285,11 @@ impl Session {
     /// 42704 for another name, 22023 for a value it cannot take.
     pub fn set(&self, name: &str, value: &str) -> Result<()> {
         settings::set(&self.context, name, value)
+    }
+
+    /// Tells the value that a setting of the client's connection now has, for `current_setting`.
+    pub fn tell(&self, name: &str, value: &str) {
+        self.told.put(name, value);
     }
 
     /// The value of a setting that [`Session::set`] takes.
@@ -282,6 +325,8 @@ impl Session {
 
     async fn planned(&self, mut statement: Statement) -> Result<LogicalPlan> {
         gate::check_statement(&statement)?;
+        self.told.substitute(&mut statement)?;
+        dialect::reword(&mut statement)?;
         self.engine.table_functions.expand(&mut statement)?;
         repeats::tell_apart(&mut statement);
         self.advance();
@@ -318,9 +363,15 @@ impl Session {
         ));
         let runtime = RuntimeEnv { memory_pool: pool, ..self.engine.runtime.as_ref().clone() };
         let task = TaskContext::from(&state).with_runtime(Arc::new(runtime));
-        let rows = self.engine.workers.run(physical, Arc::new(task));
+        let mut rows = self.engine.workers.run(physical, Arc::new(task));
+        if !self.access.policies().is_empty() {
+            rows = redact::without_values(rows);
+        }
         match is_explained {
-            true => Ok(explain::without_prefix(rows, self.engine.lake.prefix()?)),
+            true => {
+                let prefix = self.engine.lake.prefix()?;
+                Ok(explain::without_prefix(rows, prefix, self.access.is_admin()))
+            }
             false => Ok(rows),
         }
     }
@@ -397,10 +448,10 @@ fn base_state(config: &Config, runtime: Arc<RuntimeEnv>) -> Result<SessionState>
     engine.sql_parser.parse_float_as_decimal = true;
     engine.sql_parser.dialect = datafusion::common::config::Dialect::PostgreSQL;
     engine.sql_parser.collect_spans = true;
-    let state = SessionStateBuilder::new()
+    // Nothing that reads or writes files by name: no formats, no factories of tables.
+    let state = functions::allowed(SessionStateBuilder::new())
         .with_config(options)
         .with_runtime_env(runtime)
-        .with_default_features()
         .with_physical_optimizer_rule(Arc::new(workers::YieldAfterJoins))
         .with_optimizer_rules(unnested::KeysRepeat::among(Optimizer::new().rules))
         .build();

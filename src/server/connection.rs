@@ -1,6 +1,7 @@
 //! One connection: messages in, answers out, until it ends.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -21,7 +22,7 @@ use super::prepared::{Portal, Prepared};
 use super::settings::{self, Settings};
 use super::wire::Wire;
 use super::{Shared, roles};
-use crate::session::Session;
+use crate::session::{Access, Session};
 
 /// Prepared statements, and portals, that a session may keep (count).
 const KEPT_MAX: usize = 256;
@@ -41,6 +42,8 @@ pub(super) struct Connection {
     pub(super) commits_at_once: bool,
     /// Whether a message of the extended protocol failed: the rest is skipped up to Sync.
     is_skipping: bool,
+    /// Edition of the roles that the session's rights are from.
+    edition: u64,
 }
 
 /// Counts a connection as long as it lives.
@@ -59,38 +62,44 @@ impl Drop for Counted {
     }
 }
 
+/// A connection that has said what it is, and not yet who.
+pub(super) struct Opened {
+    pub(super) stream: Stream,
+    pub(super) version: i32,
+    pub(super) startup: Bytes,
+    pub(super) peer: IpAddr,
+    pub(super) is_encrypted: bool,
+}
+
 /// Takes a client from its start-up message to its end.
 ///
-/// `ends_login` is dropped when the client has logged in.
-pub(super) async fn serve(
-    shared: Arc<Shared>,
-    stream: Stream,
-    version: i32,
-    startup: Bytes,
-    ends_login: impl Send,
-) {
+/// Of the two permits, the second is dropped when the client has logged in, and both when it has not.
+pub(super) async fn serve(shared: Arc<Shared>, opened: Opened, permits: (impl Send, impl Send)) {
+    let Opened { stream, version, startup, peer, is_encrypted } = opened;
+    let (open, ends_login) = permits;
     let (reader, mut writer) = tokio::io::split(stream);
     let mut frames = Frames::new(reader);
     let limit = Duration::from_millis(shared.engine.config().login_timeout_ms);
     let log_in = async {
-        let startup = Startup::parse(version, startup)?;
-        let roles = shared.roles.current();
-        let done = login::log_in(&startup, &roles, &shared.pretender, &mut frames, &mut writer);
-        done.await.inspect_err(|fault| {
-            METRICS.logins_failed.add(1);
-            tracing::warn!(user = startup.user, sqlstate = fault.sqlstate, "login failed");
-        })?;
-        Ok(startup)
+        let startup = Startup::parse(version, startup).map_err(|fault| (fault, Duration::ZERO))?;
+        let attempt = login::Attempt { startup, peer, is_encrypted };
+        login::log_in(&shared, attempt, &mut frames, &mut writer).await
     };
     let outcome = match tokio::time::timeout(limit, log_in).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(Fault::fatal("08006", "login took too long")),
+        Err(_) => Err((Fault::fatal("08006", "login took too long"), Duration::ZERO)),
     };
-    let startup = match outcome {
-        Ok(startup) => startup,
-        Err(fault) => return refuse(&mut writer, fault).await,
+    let (startup, access) = match outcome {
+        Ok(admitted) => admitted,
+        Err((fault, delay)) => {
+            // Whoever is made to wait takes no place from others.
+            drop((open, ends_login));
+            shared.throttle.wait(delay).await;
+            return refuse(&mut writer, fault).await;
+        }
     };
     drop(ends_login);
+    let edition = access.0;
     METRICS.logins_ok.add(1);
     let _counted = Counted::new();
     let config = shared.engine.config();
@@ -98,7 +107,7 @@ pub(super) async fn serve(
     let stall = Duration::from_millis(config.write_stall_timeout_ms);
     let mut wire = Wire::new(frames, writer, stall);
     let span = tracing::info_span!("conn", user = startup.user);
-    match Connection::start(shared, &startup, &mut wire) {
+    match Connection::start(shared, &startup, access.1, &mut wire) {
         Ok((session, settings, registration)) => {
             let connection = Connection {
                 shared: session.0,
@@ -112,6 +121,7 @@ pub(super) async fn serve(
                 cursors: HashMap::new(),
                 commits_at_once: false,
                 is_skipping: false,
+                edition,
             };
             connection.run().instrument(span).await;
         }
@@ -138,8 +148,12 @@ type Started = ((Arc<Shared>, Session), Settings, Registration);
 
 impl Connection {
     /// What a client is told between its login and its first statement.
-    fn start(shared: Arc<Shared>, startup: &Startup, wire: &mut Wire) -> Result<Started, Fault> {
-        let access = (shared.access_of)(&startup.user);
+    fn start(
+        shared: Arc<Shared>,
+        startup: &Startup,
+        access: Access,
+        wire: &mut Wire,
+    ) -> Result<Started, Fault> {
         let session = shared.engine.session_with(Arc::new(access));
         let mut settings = Settings::new(&startup.user, shared.engine.config());
         if session.access().owned().next().is_some() {
@@ -154,6 +168,7 @@ impl Connection {
                 session.set(name, &value)?;
             }
         }
+        settings.all().for_each(|(name, value, _)| session.tell(name, value));
         settings.keep_as_initial();
         // Protocol 3.0 knows secrets of four bytes only.
         let long = roles::random_bytes::<32>()?;
@@ -209,8 +224,29 @@ impl Connection {
         }
     }
 
+    /// Goes on with the rights that the role has now, if roles changed.
+    fn follow_role(&mut self) -> Result<(), Fault> {
+        let edition = self.shared.roles.edition();
+        if edition == self.edition {
+            return Ok(());
+        }
+        self.edition = edition;
+        let (roles, name) = (self.shared.roles.last(), self.session.user());
+        match roles.access(name).filter(|_| roles.verifier(name).is_some()) {
+            Some(access) => {
+                self.session.regrant(Arc::new(access));
+                Ok(())
+            }
+            None => Err(Fault::fatal(
+                "57P01",
+                "terminating connection: its role cannot log in any more",
+            )),
+        }
+    }
+
     /// Answers one message; false if the client takes its leave.
     async fn answer(&mut self, frame: Frame) -> Result<bool, Fault> {
+        self.follow_role()?;
         let outcome = match framing::decode(&frame) {
             Ok(Message::Terminate(_)) => return Ok(false),
             Ok(Message::Sync(_)) => {

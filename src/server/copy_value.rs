@@ -15,8 +15,9 @@ use chrono_tz::Tz;
 
 use super::encode::types;
 use super::fault::Fault;
-use super::parameters::{elements_of_binary, elements_of_text, numeric_of_binary};
+use super::parameters::{elements_of_binary, numeric_of_binary};
 use crate::error::Result;
+use crate::session::array_elements;
 
 /// From the first day of 1970 to that of 2000, where Postgres counts from.
 const EPOCH_DAYS: i32 = 10_957;
@@ -145,7 +146,7 @@ impl Sink {
             Self::Bytes(to) => bytea(text).map(|value| to.append_value(value)),
             Self::Date(to) => Date32Type::parse(trimmed).map(|value| to.append_value(value)),
             Self::Instant(to, zone) => instant(trimmed, *zone).map(|value| to.append_value(value)),
-            Self::List { element, ends, is_valid, .. } => match elements_of_text(trimmed) {
+            Self::List { element, ends, is_valid, .. } => match array_elements(trimmed) {
                 Some(elements) => {
                     let count = fill(element, &elements)?;
                     ends.push(ends.last().copied().unwrap_or(0) + count);

@@ -292,6 +292,7 @@ impl Connection {
 
     /// Makes a value that is known to be good hold, and tells the client if it wants to know.
     pub(super) fn apply(&mut self, name: &'static str, value: &str) {
+        self.session.tell(name, value);
         if settings::is_of_session(name)
             && let Err(error) = self.session.set(name, value)
         {

@@ -102,19 +102,28 @@ impl From<Error> for Fault {
 impl From<&Error> for Fault {
     fn from(error: &Error) -> Self {
         let sqlstate = error.sqlstate();
-        let message = match sqlstate {
-            "58030" => {
-                tracing::error!(error = error.chain(), "storage failed");
-                "the tables' storage could not be read".to_owned()
+        let (message, what) = match sqlstate {
+            "58030" => ("the tables' storage could not be read", "storage failed"),
+            "XX000" => ("internal error", "internal error"),
+            _ => {
+                let fault = Self::error(sqlstate, primary(&said(error)));
+                return Self { hint: error.hint(), ..fault };
             }
-            "XX000" => {
-                tracing::error!(error = error.chain(), "internal error");
-                primary(&said(error))
-            }
-            _ => primary(&said(error)),
         };
-        Self { hint: error.hint(), ..Self::error(sqlstate, message) }
+        // What happened may name paths, hosts and values: it stays here, and the client gets a number
+        // by which it is found.
+        let id = error_id();
+        tracing::error!(error_id = id, error = error.chain(), "{what}");
+        let hint = format!("The server's log says more under error id {id}.");
+        Self::error(sqlstate, message).with_hint(hint)
     }
+}
+
+/// A number for one error, as 8 digits.
+fn error_id() -> String {
+    // Without randomness, which happens to nobody, all errors are called alike.
+    let id = super::roles::random_bytes::<4>().map(u32::from_be_bytes).unwrap_or_default();
+    format!("{id:08x}")
 }
 
 /// What is wrong, without the steps of the engine that met it.
@@ -201,8 +210,17 @@ mod tests {
     }
 
     #[test]
-    fn storage_errors_name_no_paths() {
-        let error = Error::file("read", "/srv/lake/secret", std::io::Error::other("denied"));
-        assert!(!Fault::from(error).message.contains("secret"));
+    fn what_failed_inside_is_told_by_a_number_only() {
+        let storage = Error::file("read", "/srv/lake/secret", std::io::Error::other("denied"));
+        let ours = Error::statement("XX000", "assertion failed at /srv/lake/secret");
+        let engines = DataFusionError::Internal("secret. This issue was likely caused by".into());
+        for error in [storage, ours, Error::from(engines)] {
+            let fault = Fault::from(error);
+            let hint = fault.hint.expect("an id");
+            assert!(!format!("{}{hint}", fault.message).contains("secret"), "{}", fault.message);
+            assert!(!fault.message.contains("issue"), "{}", fault.message);
+            let (_, id) = hint.split_once("error id ").expect("an id");
+            assert_eq!(id.trim_end_matches('.').len(), 8, "{hint}");
+        }
     }
 }

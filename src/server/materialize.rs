@@ -54,7 +54,7 @@ impl Connection {
     /// Writes a report into `mart`; the tag of the answer.
     pub(super) async fn materialize(&mut self, asked: &Asked) -> Result<&'static str, Fault> {
         let tag = if asked.is_table { "REFRESH MATERIALIZED VIEW" } else { "CALL" };
-        if !self.session.access().may_materialize() {
+        if !self.session.access().may_refresh() {
             let message = "permission denied: this role does not write reports";
             return Err(Fault::error("42501", message)
                 .with_hint("A role that may is made with runrate role."));

@@ -32,36 +32,34 @@ pub mod roles;
 mod rows;
 mod settings;
 mod statement;
+mod throttle;
 mod tls;
 mod turns;
 mod wire;
 mod write;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::error::{Error, Result};
-use crate::session::{Access, Engine};
+use crate::session::Engine;
 use fault::Fault;
 use metrics::METRICS;
 use tls::{Encryption, Opening};
 
-/// The rights of the role of that name.
-pub type AccessOf = Box<dyn Fn(&str) -> Access + Send + Sync>;
-
 /// What all connections share.
 struct Shared {
     engine: Arc<Engine>,
-    /// The rights of a role.
-    access_of: AccessOf,
     roles: roles::RoleBook,
     pretender: roles::Pretender,
+    throttle: throttle::Throttle,
     sessions: Arc<cancel::Sessions>,
     catalog: catalog::Catalog,
     turns: Arc<turns::Turns>,
@@ -94,16 +92,8 @@ impl Server {
     /// [`Error::Listen`] if an address is taken or none, [`Error::Credential`] for roles or keys that
     /// cannot be trusted, and if nobody could log in.
     pub async fn bind(engine: Arc<Engine>) -> Result<Self> {
-        Self::bind_with(engine, Box::new(Access::reading)).await
-    }
-
-    /// As [`Server::bind`], with the rights that `access_of` gives.
-    ///
-    /// # Errors
-    /// As [`Server::bind`].
-    pub async fn bind_with(engine: Arc<Engine>, access_of: AccessOf) -> Result<Self> {
         let config = engine.config();
-        let roles = roles::RoleBook::open(config.roles_path())?;
+        let roles = roles::RoleBook::open(config.roles_path(), &engine).await?;
         let listener = listen(&config.listen).await?;
         let address = local(&listener, &config.listen)?;
         let encryption = Encryption::load(config, address)?;
@@ -118,6 +108,7 @@ impl Server {
         let shared = Shared {
             roles,
             pretender: roles::Pretender::new()?,
+            throttle: throttle::Throttle::new(config),
             sessions: Arc::default(),
             catalog: catalog::Catalog::new(&engine)?,
             turns: turns::Turns::new(config),
@@ -126,7 +117,6 @@ impl Server {
             unauthenticated: Arc::new(Semaphore::new(config.connections_unauthenticated_max)),
             draining: CancellationToken::new(),
             stopping: CancellationToken::new(),
-            access_of,
             engine,
         };
         Ok(Self { shared: Arc::new(shared), listener, http })
@@ -155,11 +145,14 @@ impl Server {
         let tasks = TaskTracker::new();
         tokio::spawn(http::serve(http, shared.clone()));
         let refreshing = tokio::spawn(refresh(shared.clone()));
+        let asked = tokio::spawn(reload_when_asked(shared.clone()));
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 accepted = listener.accept() => match accepted {
-                    Ok((socket, _)) => drop(tasks.spawn(take(shared.clone(), socket))),
+                    Ok((socket, peer)) => {
+                        drop(tasks.spawn(take(shared.clone(), socket, peer.ip())));
+                    }
                     Err(error) => {
                         // Out of file descriptors, mostly: closing connections will free some.
                         tracing::error!(%error, "a connection could not be accepted");
@@ -181,6 +174,7 @@ impl Server {
         // Those that were stopped still tell their clients.
         drop(tokio::time::timeout(Duration::from_secs(2), tasks.wait()).await);
         refreshing.abort();
+        asked.abort();
         tracing::info!("server stopped");
     }
 }
@@ -201,6 +195,7 @@ async fn refresh(shared: Arc<Shared>) {
     let mut is_failing = false;
     loop {
         tokio::time::sleep(interval).await;
+        shared.roles.reload(&shared.engine, false).await;
         match shared.engine.refresh().await {
             Ok(_) => is_failing = false,
             Err(error) => {
@@ -214,8 +209,19 @@ async fn refresh(shared: Arc<Shared>) {
     }
 }
 
+/// Reads the roles again at each SIGHUP, whether or not their file looks changed.
+async fn reload_when_asked(shared: Arc<Shared>) {
+    let mut asked = match signal(SignalKind::hangup()) {
+        Ok(asked) => asked,
+        Err(error) => return tracing::error!(%error, "SIGHUP cannot be heard"),
+    };
+    while asked.recv().await.is_some() {
+        shared.roles.reload(&shared.engine, true).await;
+    }
+}
+
 /// Takes one connection from its first byte to its last.
-async fn take(shared: Arc<Shared>, socket: TcpStream) {
+async fn take(shared: Arc<Shared>, socket: TcpStream, peer: IpAddr) {
     if let Err(error) = tune(&socket) {
         tracing::debug!(%error, "a socket could not be tuned");
     }
@@ -223,7 +229,7 @@ async fn take(shared: Arc<Shared>, socket: TcpStream) {
         shared.connections.clone().try_acquire_owned(),
         shared.unauthenticated.clone().try_acquire_owned(),
     );
-    let (Ok(_open), Ok(ends_login)) = permits else {
+    let (Ok(open), Ok(ends_login)) = permits else {
         let mut socket = socket;
         let fault = Fault::fatal("53300", "sorry, too many clients already");
         return connection::refuse(&mut socket, fault).await;
@@ -233,8 +239,9 @@ async fn take(shared: Arc<Shared>, socket: TcpStream) {
         Err(_) | Ok(Opening::Gone) => {}
         Ok(Opening::Cancel(process, secret)) => shared.sessions.cancel(process, &secret),
         Ok(Opening::Refused(mut stream, fault)) => connection::refuse(&mut stream, fault).await,
-        Ok(Opening::Session(stream, version, startup)) => {
-            connection::serve(shared, stream, version, startup, ends_login).await;
+        Ok(Opening::Session(stream, version, startup, is_encrypted)) => {
+            let opened = connection::Opened { stream, version, startup, peer, is_encrypted };
+            connection::serve(shared, opened, (open, ends_login)).await;
         }
     }
 }

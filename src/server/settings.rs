@@ -236,6 +236,36 @@ pub(super) fn zone(session: &Session) -> Tz {
     session.show("timezone").and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC)
 }
 
+/// A setting as `pg_settings` lists it.
+pub(super) struct Known {
+    /// Name, as Postgres spells it.
+    pub(super) name: &'static str,
+    /// Value that sessions start from.
+    pub(super) default: &'static str,
+    /// Which values it takes: `bool`, `enum`, `integer` or `string`.
+    pub(super) kind: &'static str,
+    /// Whether nobody can change it.
+    pub(super) is_fixed: bool,
+    /// What it means here.
+    pub(super) meaning: &'static str,
+}
+
+/// Every setting.
+pub(super) fn known() -> impl Iterator<Item = Known> {
+    ROWS.iter().map(|row| Known {
+        name: row.name,
+        default: row.default,
+        kind: match row.kind {
+            Kind::Boolean => "bool",
+            Kind::Choice(_) => "enum",
+            Kind::Integer(..) | Kind::Duration => "integer",
+            Kind::Fixed | Kind::Text | Kind::Session => "string",
+        },
+        is_fixed: matches!(row.kind, Kind::Fixed),
+        meaning: row.meaning,
+    })
+}
+
 /// Names of all settings.
 #[cfg(test)]
 fn names() -> impl Iterator<Item = &'static str> {

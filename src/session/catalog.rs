@@ -4,26 +4,32 @@
 //! transaction keeps it, so what it reads cannot change under it.
 //! Canonical tables that the lake does not have yet are empty tables with the right columns, so
 //! that every report always plans.
-//! Views are planned when first asked for, once a generation.
+//! Views are planned when first asked for, once a generation, and once more for each set of row
+//! policies: the views of the system read for a role what its policies leave.
+//! What a role does not see is not in its session's catalog at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::ViewTable;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SessionState;
-use datafusion::logical_expr::TableType;
+use datafusion::logical_expr::{LogicalPlan, TableType};
 use datafusion::sql::parser::Statement as EngineStatement;
 use tokio::sync::OnceCell;
 
+use super::access::{Access, Granted};
+use super::barrier::Guarded;
 use super::expand::TableFunctions;
 use super::overlay::{Overlay, SessionSchema, ViewPlanner};
+use super::policy::Policies;
 use super::{gate, limits};
 use crate::error::{Error, Result};
 use crate::lake::{At, Lake, LakeTable, Made, MadeRelation, MadeView, TableName};
@@ -63,15 +69,25 @@ impl Definer {
         Self { state, table_functions }
     }
 
-    async fn plan(&self, view: &ViewDefinition, tables: Arc<Generation>) -> Result<ViewTable> {
+    /// Plans `view` over all tables as `policies` leave them.
+    async fn plan(
+        &self,
+        view: &ViewDefinition,
+        tables: Arc<Generation>,
+        policies: &Arc<Policies>,
+    ) -> Result<ViewTable> {
         let mut statements = limits::parse(&view.sql, usize::MAX)?;
         let Some(mut statement) = statements.pop() else {
             return Err(Error::Definition { name: view.name.clone(), reason: "is empty".into() });
         };
         gate::check_statement(&statement)?;
         self.table_functions.expand(&mut statement)?;
+        let access = Arc::new(Access::of_definer(policies));
         let state = SessionStateBuilder::new_from_existing(self.state.clone())
-            .with_catalog_list(SessionCatalogs::new(SessionCatalog::new(tables)))
+            .with_catalog_list(SessionCatalogs::new(SessionCatalog::new(
+                tables,
+                Granted::new(access),
+            )))
             .build();
         let statement = EngineStatement::Statement(Box::new(statement));
         let plan = state.statement_to_plan(statement).await?;
@@ -87,7 +103,8 @@ pub(super) struct Generation {
     token: String,
     /// What was made over SQL.
     made: Arc<Made>,
-    schemas: BTreeMap<String, Arc<SchemaTables>>,
+    schemas: BTreeMap<String, BTreeMap<String, Relation>>,
+    definer: Definer,
 }
 
 impl Generation {
@@ -148,21 +165,8 @@ impl Generation {
             let relation = Relation::View(Arc::new(LazyView::new(view.clone(), definer.clone())));
             stored.entry(view.schema.clone()).or_default().insert(view.name.clone(), relation);
         }
-        Ok(Arc::new_cyclic(|generation| Self {
-            token: token.to_owned(),
-            made: made.clone(),
-            schemas: stored
-                .into_iter()
-                .map(|(name, relations)| {
-                    let tables = SchemaTables {
-                        name: name.clone(),
-                        relations,
-                        generation: generation.clone(),
-                    };
-                    (name, Arc::new(tables))
-                })
-                .collect(),
-        }))
+        let (token, made, definer) = (token.to_owned(), made.clone(), definer.clone());
+        Ok(Arc::new(Self { token, made, schemas: stored, definer }))
     }
 
     /// The lake's change token when this was read.
@@ -177,14 +181,100 @@ impl Generation {
 
     /// Version of every stored table.
     pub(super) fn versions(&self) -> impl Iterator<Item = (TableName, i64)> + '_ {
-        self.schemas.values().flat_map(|schema| {
-            schema.relations.iter().filter_map(|(table, relation)| match relation {
+        self.schemas.iter().flat_map(|(schema, relations)| {
+            relations.iter().filter_map(|(table, relation)| match relation {
                 Relation::Stored(stored) => {
-                    Some((TableName::new(schema.name.clone(), table.clone()), stored.version()))
+                    Some((TableName::new(schema.clone(), table.clone()), stored.version()))
                 }
                 _ => None,
             })
         })
+    }
+
+    /// What `name` is, as its policies among `policies` leave it.
+    pub(super) async fn open(
+        self: &Arc<Self>,
+        name: &TableName,
+        policies: &Arc<Policies>,
+    ) -> EngineResult<Option<Arc<dyn TableProvider>>> {
+        let Some(relations) = self.schemas.get(&name.schema) else { return Ok(None) };
+        let table: Arc<dyn TableProvider> = match relations.get(&name.table) {
+            None => return Ok(None),
+            Some(Relation::Empty(table)) => table.clone(),
+            Some(Relation::Stored(table)) => table.provider(),
+            Some(Relation::View(view)) => view.table(self.clone(), policies).await?,
+            // Each session plans those itself, before it asks here.
+            Some(Relation::Made(_)) => {
+                return Err(DataFusionError::Plan(format!("view {name} cannot be read here")));
+            }
+        };
+        Ok(Some(Guarded::through(policies, name, table, &self.definer.state)))
+    }
+
+    /// What `name` is for `access`, if it exists for it.
+    async fn seen(
+        self: &Arc<Self>,
+        name: &TableName,
+        access: &Access,
+    ) -> EngineResult<Option<Arc<dyn TableProvider>>> {
+        if !access.sees(&name.schema, &name.table) {
+            return Ok(None);
+        }
+        let Some(table) = self.open(name, access.policies()).await? else { return Ok(None) };
+        // What a view leaves out of a table that the role does not see must not be found out.
+        let is_barrier = match table.get_logical_plan() {
+            Some(plan) => !self.sees_all_of(&plan, access)?,
+            None => false,
+        };
+        Ok(Some(Guarded::narrowed(access, name, table, is_barrier)))
+    }
+
+    /// Whether `access` sees every table and column that `plan` reads.
+    fn sees_all_of(&self, plan: &LogicalPlan, access: &Access) -> EngineResult<bool> {
+        let mut sees_all = true;
+        plan.apply_with_subqueries(|node| {
+            if let LogicalPlan::TableScan(scan) = node {
+                let schema = scan.table_name.schema().unwrap_or(schema::CRM);
+                let relation = scan.table_name.table();
+                let sees = |name: &str| access.sees_column(schema, relation, name);
+                sees_all &= access.sees(schema, relation)
+                    && scan.source.schema().fields().iter().all(|field| sees(field.name()));
+            }
+            Ok(match sees_all {
+                true => TreeNodeRecursion::Continue,
+                false => TreeNodeRecursion::Stop,
+            })
+        })?;
+        Ok(sees_all)
+    }
+
+    /// Whether there is a relation `name`.
+    pub(super) fn has(&self, name: &TableName) -> bool {
+        self.schemas.get(&name.schema).is_some_and(|known| known.contains_key(&name.table))
+    }
+
+    /// Whether `name` is a view made over SQL.
+    fn is_made(&self, name: &TableName) -> bool {
+        let relations = self.schemas.get(&name.schema);
+        matches!(relations.and_then(|known| known.get(&name.table)), Some(Relation::Made(_)))
+    }
+
+    /// Refuses `policies` that do not fit the relations they are on.
+    ///
+    /// Those on relations that do not exist do not matter, until they do.
+    pub(super) async fn check(self: &Arc<Self>, policies: &Policies) -> Result<()> {
+        for (name, _) in policies.relations() {
+            if self.is_made(name) {
+                // It is planned with the rights of who reads it; if it does not fit then, nobody does.
+                continue;
+            }
+            let Some(table) = self.open(name, &Arc::default()).await? else { continue };
+            Guarded::checked(policies, name, table, &self.definer.state).map_err(|error| {
+                let name = format!("row policy or mask of {name}");
+                Error::Definition { name, reason: error.chain() }
+            })?;
+        }
+        Ok(())
     }
 }
 
@@ -200,8 +290,11 @@ enum Relation {
 struct LazyView {
     definition: ViewDefinition,
     definer: Definer,
-    planned: OnceCell<Arc<ViewTable>>,
+    planned: Mutex<HashMap<Arc<Policies>, Planned>>,
 }
+
+/// A view's plan, once it was asked for.
+type Planned = Arc<OnceCell<Arc<ViewTable>>>;
 
 impl fmt::Debug for LazyView {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -211,15 +304,22 @@ impl fmt::Debug for LazyView {
 
 impl LazyView {
     fn new(definition: ViewDefinition, definer: Definer) -> Self {
-        Self { definition, definer, planned: OnceCell::new() }
+        Self { definition, definer, planned: Mutex::default() }
     }
 
-    async fn table(&self, tables: Arc<Generation>) -> EngineResult<Arc<dyn TableProvider>> {
-        let planned = self
-            .planned
+    async fn table(
+        &self,
+        tables: Arc<Generation>,
+        policies: &Arc<Policies>,
+    ) -> EngineResult<Arc<dyn TableProvider>> {
+        let planned = {
+            let mut all = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
+            all.entry(policies.clone()).or_default().clone()
+        };
+        let planned = planned
             .get_or_try_init(|| async {
                 // Boxed: a view over views plans them in turn.
-                let plan = Box::pin(self.definer.plan(&self.definition, tables)).await;
+                let plan = Box::pin(self.definer.plan(&self.definition, tables, policies)).await;
                 plan.map(Arc::new).map_err(|error| self.broken(error))
             })
             .await?;
@@ -232,73 +332,27 @@ impl LazyView {
     }
 }
 
-/// One schema of a generation.
-#[derive(Debug)]
-struct SchemaTables {
-    name: String,
-    relations: BTreeMap<String, Relation>,
-    generation: Weak<Generation>,
-}
-
-#[async_trait]
-impl SchemaProvider for SchemaTables {
-    fn table_names(&self) -> Vec<String> {
-        self.relations.keys().cloned().collect()
-    }
-
-    async fn table(&self, name: &str) -> EngineResult<Option<Arc<dyn TableProvider>>> {
-        Ok(match self.relations.get(name) {
-            None => None,
-            Some(Relation::Empty(table)) => Some(table.clone()),
-            Some(Relation::Stored(table)) => Some(table.provider()),
-            Some(Relation::View(view)) => match self.generation.upgrade() {
-                Some(generation) => Some(view.table(generation).await?),
-                None => None,
-            },
-            Some(Relation::Made(_)) => {
-                return Err(DataFusionError::Plan(format!("view {name} cannot be read here")));
-            }
-        })
-    }
-
-    async fn table_type(&self, name: &str) -> EngineResult<Option<TableType>> {
-        Ok(self.relations.get(name).map(|relation| match relation {
-            Relation::View(_) | Relation::Made(_) => TableType::View,
-            Relation::Empty(_) | Relation::Stored(_) => TableType::Base,
-        }))
-    }
-
-    fn table_exist(&self, name: &str) -> bool {
-        self.relations.contains_key(name)
-    }
-}
-
-/// The database as one session sees it: a generation, and schemas that the session was given.
+/// The database as one session sees it: a generation, through the session's rights, and schemas that
+/// the session was given.
 #[derive(Debug)]
 pub(super) struct SessionCatalog {
     generation: RwLock<Arc<Generation>>,
+    granted: Arc<Granted>,
     is_pinned: AtomicBool,
     added: RwLock<BTreeMap<String, Arc<dyn SchemaProvider>>>,
     /// What only this session sees.
     overlay: RwLock<Arc<Overlay>>,
-    /// Schemas that are there even if they hold nothing.
-    owned: Vec<String>,
     planner: OnceLock<Arc<ViewPlanner>>,
 }
 
 impl SessionCatalog {
-    pub(super) fn new(generation: Arc<Generation>) -> Arc<Self> {
-        Self::owning(generation, vec![])
-    }
-
-    /// As [`SessionCatalog::new`], with the schemas of a role.
-    pub(super) fn owning(generation: Arc<Generation>, owned: Vec<String>) -> Arc<Self> {
+    pub(super) fn new(generation: Arc<Generation>, granted: Arc<Granted>) -> Arc<Self> {
         Arc::new(Self {
             generation: RwLock::new(generation),
+            granted,
             is_pinned: AtomicBool::new(false),
             added: RwLock::default(),
             overlay: RwLock::default(),
-            owned,
             planner: OnceLock::new(),
         })
     }
@@ -343,10 +397,11 @@ impl SessionCatalog {
 impl CatalogProvider for SessionCatalog {
     fn schema_names(&self) -> Vec<String> {
         let added = self.added.read().unwrap_or_else(PoisonError::into_inner);
-        let generation = self.generation();
-        let mut names: Vec<String> =
-            generation.schemas.keys().chain(added.keys()).cloned().collect();
-        names.extend(self.owned.iter().filter(|o| !generation.schemas.contains_key(*o)).cloned());
+        let (generation, access) = (self.generation(), self.granted.now());
+        let seen = generation.schemas.keys().filter(|name| access.sees_schema(name));
+        let mut names: Vec<String> = seen.chain(added.keys()).cloned().collect();
+        let is_empty = |owned: &&str| !generation.schemas.contains_key(*owned);
+        names.extend(access.owned().filter(is_empty).map(str::to_owned));
         names
     }
 
@@ -355,15 +410,13 @@ impl CatalogProvider for SessionCatalog {
         if let Some(schema) = added.get(name) {
             return Some(schema.clone());
         }
-        // The schema keeps only a weak link, so this keeps the generation alive while it is used.
-        let generation = self.generation();
-        let base = generation.schemas.get(name).cloned();
-        let base = base.map(|schema| HeldSchema { schema, _generation: generation.clone() });
+        let (generation, access) = (self.generation(), self.granted.now());
+        let exists = generation.schemas.contains_key(name) && access.sees_schema(name);
         let overlay = self.overlay();
-        let is_known = overlay.is_about(name) || self.owned.iter().any(|owned| owned == name);
-        if base.is_none() && !is_known {
+        if !exists && !overlay.is_about(name) && !access.owns(name) {
             return None;
         }
+        let base = exists.then(|| SeenSchema { name: name.to_owned(), generation, access });
         let planner = self.planner.get().cloned();
         Some(Arc::new(SessionSchema { name: name.to_owned(), base, overlay, planner }))
     }
@@ -378,39 +431,61 @@ impl CatalogProvider for SessionCatalog {
     }
 }
 
-/// A schema together with the generation it belongs to.
+/// One schema of a generation, as a session sees it.
 #[derive(Debug)]
-pub(super) struct HeldSchema {
-    schema: Arc<SchemaTables>,
-    _generation: Arc<Generation>,
+pub(super) struct SeenSchema {
+    name: String,
+    generation: Arc<Generation>,
+    access: Arc<Access>,
 }
 
-impl HeldSchema {
-    /// The view called `name`, if it was made over SQL.
+impl SeenSchema {
+    fn relations(&self) -> impl Iterator<Item = (&String, &Relation)> {
+        let all = self.generation.schemas.get(&self.name).into_iter().flatten();
+        all.filter(|(relation, _)| self.access.sees(&self.name, relation))
+    }
+
+    /// What the session sees of `table`, planned as `name` of this schema with the session's rights.
+    pub(super) fn guarded(
+        &self,
+        name: &str,
+        table: Arc<dyn TableProvider>,
+    ) -> Arc<dyn TableProvider> {
+        let name = TableName::new(self.name.clone(), name);
+        let (policies, state) = (self.access.policies(), &self.generation.definer.state);
+        let table = Guarded::through(policies, &name, table, state);
+        Guarded::narrowed(&self.access, &name, table, false)
+    }
+
+    /// The view called `name`, if it was made over SQL and the session sees it.
     pub(super) fn made_view(&self, name: &str) -> Option<&MadeView> {
-        match self.schema.relations.get(name) {
-            Some(Relation::Made(view)) => Some(view),
+        match self.relations().find(|(known, _)| *known == name)?.1 {
+            Relation::Made(view) => Some(view),
             _ => None,
         }
     }
 }
 
 #[async_trait]
-impl SchemaProvider for HeldSchema {
+impl SchemaProvider for SeenSchema {
     fn table_names(&self) -> Vec<String> {
-        self.schema.table_names()
+        self.relations().map(|(name, _)| name.clone()).collect()
     }
 
     async fn table(&self, name: &str) -> EngineResult<Option<Arc<dyn TableProvider>>> {
-        self.schema.table(name).await
+        self.generation.seen(&TableName::new(self.name.clone(), name), &self.access).await
     }
 
     async fn table_type(&self, name: &str) -> EngineResult<Option<TableType>> {
-        self.schema.table_type(name).await
+        let found = self.relations().find(|(known, _)| *known == name);
+        Ok(found.map(|(_, relation)| match relation {
+            Relation::View(_) | Relation::Made(_) => TableType::View,
+            Relation::Empty(_) | Relation::Stored(_) => TableType::Base,
+        }))
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        self.schema.table_exist(name)
+        self.relations().any(|(known, _)| known == name)
     }
 }
 

@@ -13,7 +13,7 @@ use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::TableType;
 use datafusion::sql::parser::Statement as EngineStatement;
 
-use super::catalog::HeldSchema;
+use super::catalog::SeenSchema;
 use super::expand::TableFunctions;
 use super::{gate, limits, repeats};
 use crate::error::{Error, Result};
@@ -108,7 +108,7 @@ impl ViewPlanner {
 #[derive(Debug)]
 pub(super) struct SessionSchema {
     pub(super) name: String,
-    pub(super) base: Option<HeldSchema>,
+    pub(super) base: Option<SeenSchema>,
     pub(super) overlay: Arc<Overlay>,
     pub(super) planner: Option<Arc<ViewPlanner>>,
 }
@@ -136,7 +136,7 @@ impl SchemaProvider for SessionSchema {
         if self.name == TEMPORARY {
             return self.overlay.temporary.keys().cloned().collect();
         }
-        let mut names = self.base.as_ref().map(HeldSchema::table_names).unwrap_or_default();
+        let mut names = self.base.as_ref().map(SeenSchema::table_names).unwrap_or_default();
         if let Some(changed) = self.overlay.changed.get(&self.name) {
             names.retain(|name| !changed.contains_key(name));
             names.extend(changed.iter().filter(|(_, own)| own.is_some()).map(|(n, _)| n.clone()));
@@ -156,7 +156,7 @@ impl SchemaProvider for SessionSchema {
         }
         let Some(base) = &self.base else { return Ok(None) };
         match base.made_view(name) {
-            Some(view) => self.view(name, view).await.map(Some),
+            Some(view) => Ok(Some(base.guarded(name, self.view(name, view).await?))),
             None => base.table(name).await,
         }
     }

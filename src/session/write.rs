@@ -207,7 +207,7 @@ impl Session {
             }
         }
         let schemas: BTreeSet<String> = changes.iter().map(|c| c.name.schema.clone()).collect();
-        let quota = self.access.scratch_bytes_max();
+        let quota = self.access().limits().scratch_bytes_max;
         let quotas: BTreeMap<String, u64> =
             schemas.into_iter().filter_map(|schema| Some((schema, quota?))).collect();
         let engine = self.engine.clone();

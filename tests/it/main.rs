@@ -1,5 +1,6 @@
 //! The one integration binary: whole rooms together, over files and sockets.
 
+mod access;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod ingest;
@@ -7,6 +8,7 @@ mod ingest_crm;
 mod ingest_kill;
 mod raw;
 mod reports;
+mod secrets;
 mod wire;
 mod wire_login;
 mod wire_write;

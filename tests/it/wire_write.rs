@@ -2,15 +2,20 @@
 
 use bytes::Bytes;
 use futures::SinkExt;
-use runrate::session::Access;
+use runrate::server::roles::rights::Rights;
+use runrate::session::Profile;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use crate::harness::Company;
 use crate::raw::{Raw, message, query};
 
+fn owning_ana(rights: &mut Rights) {
+    rights.owned.insert("ana".into());
+}
+
 async fn company() -> Company {
-    Company::serve_with(|_, _| {}, |role| Access::reading(role).owning("ana")).await
+    Company::serve_with(|_, _| {}, owning_ana).await
 }
 
 fn code(error: &tokio_postgres::Error) -> String {
@@ -231,11 +236,8 @@ async fn dbt_replaces_a_table_in_one_transaction() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn temporary_tables_are_of_their_session() {
-    let company = Company::serve_with(
-        |config, _| config.temporary_bytes_max = 1 << 20,
-        |role| Access::reading(role).owning("ana"),
-    )
-    .await;
+    let company =
+        Company::serve_with(|config, _| config.temporary_bytes_max = 1 << 20, owning_ana).await;
     let (one, other) = (company.driver().await, company.driver().await);
     one.simple_query("CREATE TEMPORARY TABLE t (a int) ON COMMIT PRESERVE ROWS").await.expect("t");
     one.simple_query("INSERT INTO t VALUES (1), (2)").await.expect("filled");
@@ -396,7 +398,10 @@ async fn a_pipeline_of_writes_is_one_transaction() {
 async fn a_schema_keeps_to_its_quota() {
     let company = Company::serve_with(
         |_, _| {},
-        |role| Access::reading(role).owning("ana").with_scratch_bytes_max(20_000),
+        |rights| {
+            owning_ana(rights);
+            rights.limits.scratch_bytes_max = Some(20_000);
+        },
     )
     .await;
     let client = company.driver().await;
@@ -428,8 +433,7 @@ async fn what_was_made_is_there_after_a_start() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reports_are_written_by_those_who_may() {
-    let company =
-        Company::serve_with(|_, _| {}, |role| Access::reading(role).materializing()).await;
+    let company = Company::serve_with(|_, _| {}, |rights| rights.profile = Profile::Batch).await;
     let mut raw = Raw::logged_in(company.address).await;
     let report = {
         let view = &company.engine.views()[0];

@@ -218,7 +218,7 @@ impl Session {
     /// Refuses to add to a schema that is above its quota already, as the transaction leaves it; how
     /// much more may come, and what is said beyond it.
     fn check_quota(&self, state: &State, name: &TableName) -> Result<Option<(u64, Error)>> {
-        let Some(quota) = self.access.scratch_bytes_max() else { return Ok(None) };
+        let Some(quota) = self.access().limits().scratch_bytes_max else { return Ok(None) };
         let made = self.tables.made();
         let mut bytes = made.bytes(&name.schema);
         for (other, pending) in state.changes.iter().filter(|(o, _)| o.schema == name.schema) {
