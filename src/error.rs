@@ -183,6 +183,9 @@ fn engine_sqlstate(error: &DataFusionError) -> &'static str {
             _ => "42701",
         },
         DataFusionError::ResourcesExhausted(_) => "53200",
+        DataFusionError::NotImplemented(text) if text.contains("expression WindowFunction") => {
+            "42P20"
+        }
         DataFusionError::NotImplemented(_) => "0A000",
         DataFusionError::ArrowError(arrow, _) => arrow_sqlstate(arrow),
         DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => "58030",
@@ -257,6 +260,10 @@ fn execution_sqlstate(text: &str) -> &'static str {
         "22012"
     } else if lower.contains("returned more than one row") {
         "21000"
+    } else if lower.contains("invalid input syntax") || lower.contains("malformed array") {
+        "22P02"
+    } else if lower.contains("invalid regular expression") {
+        "2201B"
     } else if lower.contains("unable to parse date from") {
         "22008"
     } else if lower.contains("does not read as") {
