@@ -205,7 +205,11 @@ fn arrow_sqlstate(error: &datafusion::arrow::error::ArrowError) -> &'static str 
         A::DivideByZero => "22012",
         A::ArithmeticOverflow(_) => "22003",
         // A number, and not a text, that does not fit.
-        A::CastError(text) if text.starts_with("Can't cast value") => "22003",
+        A::CastError(text)
+            if text.starts_with("Can't cast value") || text.contains("is out of range") =>
+        {
+            "22003"
+        }
         A::CastError(_) | A::ParseError(_) => "22P02",
         A::InvalidArgumentError(text) if text.contains("too large to store in a Decimal") => {
             "22003"
