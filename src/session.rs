@@ -177,7 +177,7 @@ impl Engine {
             .with_expr_planners(postgres::planners(&self.base))
             .build();
         let context = SessionContext::new_with_state(state);
-        Session { engine: self.clone(), context, access, tables, told: told::Told::default() }
+        Session { engine: self.clone(), context, access, tables, told: Arc::default() }
     }
 }
 
@@ -187,7 +187,7 @@ pub struct Session {
     context: SessionContext,
     access: Arc<Access>,
     tables: Arc<catalog::SessionCatalog>,
-    told: told::Told,
+    told: Arc<told::Told>,
 }
 
 impl Session {
@@ -272,14 +272,16 @@ impl Session {
 
     async fn planned(&self, mut statement: Statement) -> Result<LogicalPlan> {
         gate::check_statement(&statement)?;
-        self.told.substitute(&mut statement)?;
-        dialect::reword(&mut statement)?;
-        self.engine.table_functions.expand(&mut statement)?;
-        repeats::tell_apart(&mut statement);
         self.advance();
-        let state = self.context.state();
+        let (state, told) = (self.context.state(), self.told.clone());
+        let table_functions = self.engine.table_functions.clone();
+        // Rewording walks the tree as deep as planning does, so it has the large stack too.
         let plan = self
             .on_planning_thread(async move {
+                told.substitute(&mut statement)?;
+                dialect::reword(&mut statement)?;
+                table_functions.expand(&mut statement)?;
+                repeats::tell_apart(&mut statement);
                 let statement = EngineStatement::Statement(Box::new(statement));
                 Ok(state.statement_to_plan(statement).await?)
             })
