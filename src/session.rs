@@ -212,7 +212,7 @@ impl Engine {
         let planner = overlay::ViewPlanner::new(current, self.table_functions.clone());
         tables.plan_views(planner);
         let work = write::Work::new(&self.runtime.memory_pool);
-        let told = told::Told::default();
+        let told = Arc::default();
         Session { engine: self.clone(), context, access, granted, tables, told, work }
     }
 }
@@ -224,7 +224,7 @@ pub struct Session {
     access: Arc<Access>,
     granted: Arc<Granted>,
     tables: Arc<catalog::SessionCatalog>,
-    told: told::Told,
+    told: Arc<told::Told>,
     /// What it wrote and did not commit, and its temporary tables.
     work: write::Work,
 }
@@ -325,13 +325,21 @@ impl Session {
 
     async fn planned(&self, mut statement: Statement) -> Result<LogicalPlan> {
         gate::check_statement(&statement)?;
-        self.told.substitute(&mut statement)?;
-        dialect::reword(&mut statement)?;
-        self.engine.table_functions.expand(&mut statement)?;
-        repeats::tell_apart(&mut statement);
         self.advance();
-        names::qualify(&mut statement, &self.search());
-        let plan = self.planned_as_it_is(statement).await?;
+        let (state, told, search) = (self.context.state(), self.told.clone(), self.search());
+        let table_functions = self.engine.table_functions.clone();
+        // Rewording walks the tree as deep as planning does, so it has the large stack too.
+        let plan = self
+            .on_planning_thread(async move {
+                told.substitute(&mut statement)?;
+                dialect::reword(&mut statement)?;
+                table_functions.expand(&mut statement)?;
+                repeats::tell_apart(&mut statement);
+                names::qualify(&mut statement, &search);
+                let statement = EngineStatement::Statement(Box::new(statement));
+                Ok(state.statement_to_plan(statement).await?)
+            })
+            .await?;
         gate::check_plan(&plan)?;
         Ok(plan)
     }

@@ -47,7 +47,7 @@ with psycopg.connect(url, autocommit=True) as connection:
 
     long_query = (
         "SELECT count(*) FROM generate_series(1, 100000) a"
-        " CROSS JOIN generate_series(1, 100000) b WHERE a.value * b.value % 7 = 3"
+        " CROSS JOIN generate_series(1, 100000) b WHERE a.a::int8 * b.b % 7 = 3"
     )
     threading.Timer(0.5, connection.cancel_safe).start()
     started = time.monotonic()
