@@ -178,9 +178,12 @@ impl Engine {
     /// # Errors
     /// [`Error::Definition`] naming the relation, and what is wrong.
     pub async fn check_policies(self: &Arc<Self>, policies: &Arc<Policies>) -> Result<()> {
+        if policies.is_empty() {
+            return Ok(());
+        }
         let (generation, policies) = (self.generation(), policies.clone());
-        let work = async move { generation.check(&policies).await };
-        self.session("local").on_planning_thread(work).await
+        let limit = Duration::from_millis(self.config.plan_timeout_ms);
+        on_planning_thread(limit, async move { generation.check(&policies).await }).await
     }
 
     /// Whether there is a relation `name`.
@@ -394,24 +397,33 @@ impl Session {
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
-        let (sender, receiver) = tokio::sync::oneshot::channel();
-        let handle = tokio::runtime::Handle::current();
-        std::thread::Builder::new()
-            .name("plan".into())
-            .stack_size(PLAN_STACK_BYTES)
-            .spawn(move || drop(sender.send(handle.block_on(work))))
-            .map_err(|e| Error::file("start a planning thread for", "statement", e))?;
         let limit = Duration::from_millis(self.engine.config.plan_timeout_ms);
-        match tokio::time::timeout(limit, receiver).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(Error::statement("XX000", "planning ended without an answer")),
-            Err(_) => {
-                tracing::warn!(limit_ms = limit.as_millis() as u64, "planning abandoned");
-                Err(Error::statement(
-                    "54001",
-                    format!("statement took longer than {} ms to plan", limit.as_millis()),
-                ))
-            }
+        on_planning_thread(limit, work).await
+    }
+}
+
+/// Runs `work` on a thread with a large stack, for at most `limit`.
+async fn on_planning_thread<T, F>(limit: Duration, work: F) -> Result<T>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
+{
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let handle = tokio::runtime::Handle::current();
+    std::thread::Builder::new()
+        .name("plan".into())
+        .stack_size(PLAN_STACK_BYTES)
+        .spawn(move || drop(sender.send(handle.block_on(work))))
+        .map_err(|e| Error::file("start a planning thread for", "statement", e))?;
+    match tokio::time::timeout(limit, receiver).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => Err(Error::statement("XX000", "planning ended without an answer")),
+        Err(_) => {
+            tracing::warn!(limit_ms = limit.as_millis() as u64, "planning abandoned");
+            Err(Error::statement(
+                "54001",
+                format!("statement took longer than {} ms to plan", limit.as_millis()),
+            ))
         }
     }
 }
