@@ -108,7 +108,7 @@ impl Engine {
         let base = base_state(&config, runtime.clone())?;
         let table_functions = Arc::new(expand::TableFunctions::new(table_functions)?);
         let definer = catalog::Definer::new(base.clone(), table_functions.clone());
-        let first = catalog::Generation::load(&lake, &views, definer).await?;
+        let first = catalog::Generation::load(&lake, &views, definer, None).await?;
         Ok(Arc::new(Self {
             config,
             lake,
@@ -168,7 +168,9 @@ impl Engine {
             return Ok(false);
         }
         let definer = catalog::Definer::new(self.base.clone(), self.table_functions.clone());
-        let next = catalog::Generation::load(&self.lake, &self.views, definer).await?;
+        let next =
+            catalog::Generation::load(&self.lake, &self.views, definer, Some(self.generation()))
+                .await?;
         *self.current.write().unwrap_or_else(std::sync::PoisonError::into_inner) = next;
         Ok(true)
     }
@@ -328,15 +330,21 @@ impl Session {
 
     async fn planned(&self, mut statement: Statement) -> Result<LogicalPlan> {
         gate::check_statement(&statement)?;
-        self.told.substitute(&mut statement)?;
-        dialect::reword(&mut statement)?;
-        self.engine.table_functions.expand(&mut statement)?;
-        repeats::tell_apart(&mut statement);
-        self.advance();
-        names::qualify(&mut statement, &self.search());
+        self.say_for_engine(&mut statement)?;
         let plan = self.planned_as_it_is(statement).await?;
         gate::check_plan(&plan)?;
         Ok(plan)
+    }
+
+    /// Says `statement` as the planner takes it, on the tables as they are now.
+    fn say_for_engine(&self, statement: &mut Statement) -> Result<()> {
+        self.told.substitute(statement)?;
+        dialect::reword(statement)?;
+        self.engine.table_functions.expand(statement)?;
+        repeats::tell_apart(statement);
+        self.advance();
+        names::qualify(statement, &self.search());
+        Ok(())
     }
 
     /// The planner's answer, unchecked.
