@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::ast::{
     SetExpr, Statement, TableAlias, TableFactor, TableObject, TableWithJoins, Update, Value,
 };
 
-use super::super::{Session, gate, limits, names, repeats};
+use super::super::{Session, gate, limits};
 use super::ask::{is_default, parts};
 use super::work::State;
 use super::{Notice, Relation, Target, Write, Written, no_column, no_table, types};
@@ -158,11 +158,7 @@ impl Session {
         }
         insert.table = TableObject::TableName(target.object_name());
         insert.table_alias = None;
-        let mut statement = Statement::Insert(insert);
-        self.engine.table_functions.expand(&mut statement)?;
-        repeats::tell_apart(&mut statement);
-        names::qualify(&mut statement, &self.search());
-        let plan = self.planned_as_it_is(statement).await?;
+        let plan = self.planned_in_its_words(Statement::Insert(insert)).await?;
         let LogicalPlan::Dml(dml) = plan else {
             return Err(Error::statement("42601", "INSERT needs VALUES or a query"));
         };
@@ -263,7 +259,7 @@ impl Session {
     /// Types of the parameters of a writing `statement`.
     pub(in crate::session) async fn write_parameter_types(
         &self,
-        mut statement: Statement,
+        statement: Statement,
         write: Write,
     ) -> Result<HashMap<String, Option<DataType>>> {
         self.advance();
@@ -276,8 +272,7 @@ impl Session {
             Write::CreateTableAs { query, .. } => self.planned(Statement::Query(query)).await?,
             Write::Update { table, .. } | Write::Delete { table, .. } => {
                 self.writable(&table)?;
-                names::qualify(&mut statement, &self.search());
-                self.planned_as_it_is(statement).await?
+                self.planned_in_its_words(statement).await?
             }
             _ => return Ok(HashMap::new()),
         };
