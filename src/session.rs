@@ -40,7 +40,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::Statement;
 
-pub use access::Access;
+pub use access::{Access, Limits};
 pub use catalog::{CATALOG, ViewDefinition};
 pub use dialect::{MOVED, reworded_expressions};
 pub use expand::TableFunctionDefinition;
