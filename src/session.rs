@@ -9,6 +9,7 @@
 //! synchronous and recursive: no timeout can stop it, and a deep statement would end the process.
 
 mod access;
+mod caps;
 mod catalog;
 mod dialect;
 mod expand;
@@ -17,11 +18,16 @@ mod gate;
 mod limits;
 mod memory;
 mod pages;
+mod plans;
 mod postgres;
+mod references;
 mod repeats;
+mod scope;
 mod settings;
+mod spill;
 mod stop;
 mod unnested;
+mod usage;
 mod workers;
 
 use std::collections::HashMap;
@@ -30,6 +36,7 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use datafusion::arrow::datatypes::DataType;
+use datafusion::catalog::TableProvider;
 use datafusion::execution::context::SessionState;
 use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
@@ -44,7 +51,9 @@ pub use access::{Access, Limits};
 pub use catalog::{CATALOG, ViewDefinition};
 pub use dialect::{MOVED, reworded_expressions};
 pub use expand::TableFunctionDefinition;
+pub use limits::parse as parse_statements;
 pub use pages::{FunctionPage, pages as function_pages};
+pub use usage::Usage;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -61,6 +70,8 @@ pub struct Engine {
     base: SessionState,
     runtime: Arc<RuntimeEnv>,
     workers: workers::Workers,
+    abandoned: Arc<plans::Abandoned>,
+    _spill: spill::SpillFolder,
     views: Vec<ViewDefinition>,
     table_functions: Arc<expand::TableFunctions>,
     current: RwLock<Arc<catalog::Generation>>,
@@ -83,7 +94,8 @@ impl Engine {
         table_functions: Vec<TableFunctionDefinition>,
     ) -> Result<Arc<Self>> {
         let lake = Lake::open(&config).await?;
-        let runtime = runtime(&config)?;
+        let spill = spill::SpillFolder::open(config.spill_dir.as_deref())?;
+        let runtime = runtime(&config, spill.path())?;
         let workers = workers::Workers::new(config.threads_resolved())?;
         let (url, store) = lake.object_store();
         // The engine registers the whole local disk by itself; nothing but the lake is to be read.
@@ -101,6 +113,8 @@ impl Engine {
             base,
             runtime,
             workers,
+            abandoned: Arc::default(),
+            _spill: spill,
             views,
             table_functions,
             current: RwLock::new(first),
@@ -130,6 +144,16 @@ impl Engine {
     /// Memory held by running queries (bytes).
     pub fn memory_reserved_bytes(&self) -> usize {
         self.runtime.memory_pool.reserved()
+    }
+
+    /// Bytes of spilled data on disk.
+    pub fn spilled_bytes(&self) -> u64 {
+        self.runtime.disk_manager.used_disk_space()
+    }
+
+    /// Plans that were given up and still compute (count).
+    pub fn plans_abandoned(&self) -> usize {
+        self.abandoned.total()
     }
 
     /// Queries that panicked (count); each was an error of that query only.
@@ -207,6 +231,11 @@ impl Session {
         &self.context
     }
 
+    /// Puts `table` into `schema` beside what the lake has there, for this session.
+    pub fn add_table(&self, schema: &str, name: &str, table: Arc<dyn TableProvider>) {
+        self.tables.add_table(schema, name, table);
+    }
+
     /// Statements of `sql`, in the Postgres dialect.
     ///
     /// # Errors
@@ -245,7 +274,7 @@ impl Session {
     /// planner finds wrong.
     pub async fn plan(&self, statement: Statement) -> Result<LogicalPlan> {
         let plan = self.planned(statement).await?;
-        let state = self.context.state();
+        let state = self.state(self.planning());
         // Before this, `CASE ... THEN 1 ELSE 0.5 END` says that it is a whole number.
         self.on_planning_thread(async move { analyzed(&state, plan) }).await
     }
@@ -266,7 +295,7 @@ impl Session {
         self.engine.table_functions.expand(&mut statement)?;
         repeats::tell_apart(&mut statement);
         self.advance();
-        let state = self.context.state();
+        let state = self.state(self.planning());
         let plan = self
             .on_planning_thread(async move {
                 let statement = EngineStatement::Statement(Box::new(statement));
@@ -274,7 +303,26 @@ impl Session {
             })
             .await?;
         gate::check_plan(&plan)?;
+        limits::check_plan(&plan)?;
         Ok(plan)
+    }
+
+    fn planning(&self) -> scope::Scope {
+        scope::Scope::planning(Duration::from_millis(self.engine.config.plan_timeout_ms))
+    }
+
+    /// The state of the context, for one run of one statement.
+    fn state(&self, scope: scope::Scope) -> SessionState {
+        let mut state = self.context.state();
+        state.config_mut().options_mut().extensions.insert(scope);
+        state.mark_start_execution();
+        state
+    }
+
+    /// Whether `plan` only looks up the catalog or computes a row of constants: it is over at once,
+    /// and need not wait for others.
+    pub fn is_light(&self, plan: &LogicalPlan) -> bool {
+        limits::is_light(plan)
     }
 
     /// Starts `plan` within the memory limit of one query; dropping the stream stops it.
@@ -282,22 +330,44 @@ impl Session {
     /// # Errors
     /// What the optimizer finds wrong; errors of execution come through the stream.
     pub async fn run(&self, plan: LogicalPlan) -> Result<SendableRecordBatchStream> {
+        Ok(self.start(plan).await?.0)
+    }
+
+    /// As [`Session::run`]; also what the query costs, which can be watched while it runs.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub async fn start(&self, plan: LogicalPlan) -> Result<(SendableRecordBatchStream, Usage)> {
         let is_explained = matches!(plan, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_));
-        let state = self.context.state();
-        let planning = state.clone();
-        let physical = self
-            .on_planning_thread(async move { Ok(planning.create_physical_plan(&plan).await?) })
-            .await?;
-        let pool: Arc<dyn MemoryPool> = Arc::new(memory::QueryPool::new(
-            self.engine.config.memory_query_bytes_max,
+        let configured = self.engine.config.memory_query_bytes_max;
+        let own = self.access.limits().memory_query_bytes_max.unwrap_or(configured);
+        let query_pool = Arc::new(memory::QueryPool::new(
+            own.min(configured),
             self.engine.runtime.memory_pool.clone(),
         ));
+        let pool: Arc<dyn MemoryPool> = query_pool.clone();
+        let stop = stop::Stop::default();
+        let mut state = self.state(self.planning().counting(&pool, stop.clone()));
+        let (physical, logical, state) = self
+            .on_planning_thread(async move {
+                let logical = state.optimize(&plan)?;
+                if let Some(rows) = caps::rows_at_once(&logical)? {
+                    let rows = rows.min(state.config().batch_size()).to_string();
+                    let options = state.config_mut().options_mut();
+                    options.set("datafusion.execution.batch_size", &rows)?;
+                    state.mark_start_execution();
+                }
+                let physical = state.query_planner().create_physical_plan(&logical, &state);
+                Ok((physical.await?, logical, state))
+            })
+            .await?;
+        let usage = Usage::new(query_pool, physical.clone(), &logical);
         let runtime = RuntimeEnv { memory_pool: pool, ..self.engine.runtime.as_ref().clone() };
         let task = TaskContext::from(&state).with_runtime(Arc::new(runtime));
-        let rows = self.engine.workers.run(physical, Arc::new(task));
+        let rows = self.engine.workers.run(physical, Arc::new(task), stop);
         match is_explained {
-            true => Ok(explain::without_prefix(rows, self.engine.lake.prefix()?)),
-            false => Ok(rows),
+            true => Ok((explain::without_prefix(rows, self.engine.lake.prefix()?), usage)),
+            false => Ok((rows, usage)),
         }
     }
 
@@ -319,12 +389,19 @@ impl Session {
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
+        let (role, most) = (self.access.role(), self.engine.config.plans_abandoned_max);
+        self.engine.abandoned.check(role, most)?;
         let (sender, receiver) = tokio::sync::oneshot::channel();
+        // Given to the thread when it is abandoned, so that it is counted until it ends.
+        let (counting, counted) = std::sync::mpsc::channel::<plans::Counted>();
         let handle = tokio::runtime::Handle::current();
         std::thread::Builder::new()
             .name("plan".into())
             .stack_size(PLAN_STACK_BYTES)
-            .spawn(move || drop(sender.send(handle.block_on(work))))
+            .spawn(move || {
+                drop(sender.send(handle.block_on(work)));
+                drop(counted);
+            })
             .map_err(|e| Error::file("start a planning thread for", "statement", e))?;
         let limit = Duration::from_millis(self.engine.config.plan_timeout_ms);
         match tokio::time::timeout(limit, receiver).await {
@@ -332,6 +409,8 @@ impl Session {
             Ok(Err(_)) => Err(Error::statement("XX000", "planning ended without an answer")),
             Err(_) => {
                 tracing::warn!(limit_ms = limit.as_millis() as u64, "planning abandoned");
+                // If it has ended just now, nobody receives it, and it is not counted.
+                drop(counting.send(self.engine.abandoned.count(role)));
                 Err(Error::statement(
                     "54001",
                     format!("statement took longer than {} ms to plan", limit.as_millis()),
@@ -347,16 +426,13 @@ fn analyzed(state: &SessionState, plan: LogicalPlan) -> Result<LogicalPlan> {
 }
 
 /// Memory, spill space and caches shared by all sessions.
-fn runtime(config: &Config) -> Result<Arc<RuntimeEnv>> {
+fn runtime(config: &Config, spill: &std::path::Path) -> Result<Arc<RuntimeEnv>> {
     let most = std::num::NonZeroUsize::MIN.saturating_add(4);
     let pool = TrackConsumersPool::new(GreedyMemoryPool::new(config.memory_pool_bytes_max), most);
-    let mut builder = RuntimeEnvBuilder::new()
+    let builder = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(pool))
-        .with_max_temp_directory_size(config.spill_bytes_max);
-    if let Some(dir) = &config.spill_dir {
-        std::fs::create_dir_all(dir).map_err(|e| Error::file("create", dir, e))?;
-        builder = builder.with_temp_file_path(dir);
-    }
+        .with_max_temp_directory_size(config.spill_bytes_max)
+        .with_temp_file_path(spill);
     Ok(builder.build_arc()?)
 }
 
@@ -378,12 +454,13 @@ fn base_state(config: &Config, runtime: Arc<RuntimeEnv>) -> Result<SessionState>
         .with_runtime_env(runtime)
         .with_default_features()
         .with_physical_optimizer_rule(Arc::new(workers::YieldAfterJoins))
-        .with_optimizer_rules(unnested::KeysRepeat::among(Optimizer::new().rules))
+        .with_optimizer_rules(scope::timed(unnested::KeysRepeat::among(Optimizer::new().rules)))
         .build();
     let context = SessionContext::new_with_state(state);
     context.register_udf(settings::session_as_of());
     postgres::register(&context);
     let mut state = context.state();
     runrate_udfs::register_all(&mut state)?;
+    caps::install(&mut state)?;
     Ok(state)
 }

@@ -51,6 +51,11 @@ impl Access {
         &self.role
     }
 
+    /// Whether it runs the server.
+    pub fn is_admin(&self) -> bool {
+        false
+    }
+
     /// Whether the role makes and drops what is in `schema`.
     pub fn owns(&self, schema: &str) -> bool {
         self.owned.contains(schema)

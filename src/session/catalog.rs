@@ -240,7 +240,12 @@ pub(super) struct SessionCatalog {
     generation: RwLock<Arc<Generation>>,
     is_pinned: AtomicBool,
     added: RwLock<BTreeMap<String, Arc<dyn SchemaProvider>>>,
+    /// Tables beside those of a schema, by schema and name.
+    beside: RwLock<BTreeMap<String, Beside>>,
 }
+
+/// Tables that a session was given beside those of a schema, whatever its rights.
+type Beside = Arc<BTreeMap<String, Arc<dyn TableProvider>>>;
 
 impl SessionCatalog {
     pub(super) fn new(generation: Arc<Generation>) -> Arc<Self> {
@@ -248,7 +253,15 @@ impl SessionCatalog {
             generation: RwLock::new(generation),
             is_pinned: AtomicBool::new(false),
             added: RwLock::default(),
+            beside: RwLock::default(),
         })
+    }
+
+    /// Puts `table` beside those of `schema`.
+    pub(super) fn add_table(&self, schema: &str, name: &str, table: Arc<dyn TableProvider>) {
+        let mut beside = self.beside.write().unwrap_or_else(PoisonError::into_inner);
+        let tables = Arc::make_mut(beside.entry(schema.to_owned()).or_default());
+        tables.insert(name.to_owned(), table);
     }
 
     /// Goes to `next`, unless pinned.
@@ -282,7 +295,9 @@ impl CatalogProvider for SessionCatalog {
         // The schema keeps only a weak link, so this keeps the generation alive while it is used.
         let generation = self.generation();
         let schema = generation.schemas.get(name)?.clone();
-        Some(Arc::new(HeldSchema { schema, _generation: generation }))
+        let beside = self.beside.read().unwrap_or_else(PoisonError::into_inner);
+        let beside = beside.get(name).cloned().unwrap_or_default();
+        Some(Arc::new(HeldSchema { schema, beside, _generation: generation }))
     }
 
     fn register_schema(
@@ -299,25 +314,34 @@ impl CatalogProvider for SessionCatalog {
 #[derive(Debug)]
 struct HeldSchema {
     schema: Arc<SchemaTables>,
+    beside: Beside,
     _generation: Arc<Generation>,
 }
 
 #[async_trait]
 impl SchemaProvider for HeldSchema {
     fn table_names(&self) -> Vec<String> {
-        self.schema.table_names()
+        let mut names = self.schema.table_names();
+        names.extend(self.beside.keys().cloned());
+        names
     }
 
     async fn table(&self, name: &str) -> EngineResult<Option<Arc<dyn TableProvider>>> {
-        self.schema.table(name).await
+        match self.beside.get(name) {
+            Some(table) => Ok(Some(table.clone())),
+            None => self.schema.table(name).await,
+        }
     }
 
     async fn table_type(&self, name: &str) -> EngineResult<Option<TableType>> {
-        self.schema.table_type(name).await
+        match self.beside.get(name) {
+            Some(table) => Ok(Some(table.table_type())),
+            None => self.schema.table_type(name).await,
+        }
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        self.schema.table_exist(name)
+        self.beside.contains_key(name) || self.schema.table_exist(name)
     }
 }
 

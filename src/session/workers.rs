@@ -57,14 +57,14 @@ impl Workers {
         self.panics.load(Ordering::Relaxed)
     }
 
-    /// Runs `plan`; dropping the stream stops it.
+    /// Runs `plan`; dropping the stream stops it, and sets `stop` for those that never yield.
     pub(super) fn run(
         &self,
         plan: Arc<dyn ExecutionPlan>,
         task: Arc<TaskContext>,
+        stop: Stop,
     ) -> SendableRecordBatchStream {
         let schema = plan.schema();
-        let stop = Stop::default();
         let stopping = StopOnDrop(stop.clone());
         let (sender, mut receiver) = mpsc::channel(1);
         let panics = self.panics.clone();
