@@ -77,7 +77,10 @@ impl Workers {
                     Err(error) => return drop(sending.send(Err(error)).await),
                 };
                 while let Some(batch) = stream.next().await {
-                    if sending.send(batch).await.is_err() {
+                    // An operator that failed must not be asked again: one that went beyond its
+                    // memory would go on without a limit.
+                    let is_over = batch.is_err();
+                    if sending.send(batch).await.is_err() || is_over {
                         return;
                     }
                 }

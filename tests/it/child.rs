@@ -30,7 +30,10 @@ impl Served {
     pub fn start_in(folder: TempDir, settings: &[(&str, &str)]) -> Self {
         let lake = folder.path().join("lake");
         roles::add(&lake.join("_roles"), ROLE, PASSWORD).expect("a role");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_runrate"));
+        // Another binary, where one is published that was not built beside this test.
+        let binary = std::env::var("RUNRATE_BIN");
+        let binary = binary.unwrap_or_else(|_| env!("CARGO_BIN_EXE_runrate").to_owned());
+        let mut command = Command::new(binary);
         command.arg("serve").env("RUNRATE_LAKE", &lake);
         command.env("RUNRATE_LISTEN", "127.0.0.1:0").env("RUNRATE_HTTP", "127.0.0.1:0");
         for (name, value) in settings {
