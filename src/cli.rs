@@ -156,12 +156,15 @@ pub struct MaterializeArgs {
 #[derive(Debug, Subcommand)]
 pub enum RoleAction {
     /// Add a role, or change its password; asks for it on a terminal
-    Add {
+    Add(RoleAddArgs),
+    /// Let a role see more, or less of what it sees
+    Grant(Box<RoleGrantArgs>),
+    /// Take rights away from a role
+    Revoke(Box<RoleRevokeArgs>),
+    /// Print what a role may, and nothing secret
+    Show {
         /// Name of the role
         name: String,
-        /// File whose first line is the password
-        #[arg(long, value_name = "FILE")]
-        password_file: Option<PathBuf>,
     },
     /// List the roles
     List,
@@ -170,4 +173,88 @@ pub enum RoleAction {
         /// Name of the role
         name: String,
     },
+}
+
+/// `runrate role add`.
+#[derive(Debug, Args)]
+pub struct RoleAddArgs {
+    /// Name of the role
+    pub name: String,
+    /// File whose first line is the password
+    #[arg(long, value_name = "FILE", conflicts_with = "no_login")]
+    pub password_file: Option<PathBuf>,
+    /// analyst, bi, batch or admin [default: analyst]
+    #[arg(long, value_name = "PROFILE")]
+    pub profile: Option<String>,
+    /// Give it nothing to read: grants say what
+    #[arg(long)]
+    pub bare: bool,
+    /// Make it a group: nobody logs in as it, others are members of it
+    #[arg(long)]
+    pub no_login: bool,
+}
+
+/// `runrate role grant`.
+#[derive(Debug, Args)]
+pub struct RoleGrantArgs {
+    /// Name of the role
+    pub name: String,
+    /// Schema, or schema.relation, to read
+    #[arg(long, value_name = "SCHEMA[.RELATION]")]
+    pub on: Option<String>,
+    /// Only these columns of it
+    #[arg(long, value_name = "COLUMN,...", requires = "on")]
+    pub columns: Option<String>,
+    /// Only rows of it for which this SQL condition is true; may use current_user
+    #[arg(long, value_name = "CONDITION", requires = "on")]
+    pub rows: Option<String>,
+    /// Show column NAME of it as `null`, `hash` or `partial`
+    #[arg(long, value_name = "NAME=HOW", requires = "on")]
+    pub mask: Vec<String>,
+    /// What every new role reads: crm, the reports, the ledger of ingests
+    #[arg(long)]
+    pub standard: bool,
+    /// A schema to keep tables of its own in
+    #[arg(long, value_name = "SCHEMA")]
+    pub own: Option<String>,
+    /// What another role may, besides
+    #[arg(long, value_name = "ROLE")]
+    pub member_of: Option<String>,
+    /// Hold it to a limit, such as statement_timeout_ms_max=60000
+    #[arg(long, value_name = "LIMIT=NUMBER")]
+    pub limit: Vec<String>,
+    /// analyst, bi, batch or admin
+    #[arg(long, value_name = "PROFILE")]
+    pub profile: Option<String>,
+}
+
+/// `runrate role revoke`.
+#[derive(Debug, Args)]
+pub struct RoleRevokeArgs {
+    /// Name of the role
+    pub name: String,
+    /// Schema, or schema.relation, not to be read any more, whatever else is granted
+    #[arg(long, value_name = "SCHEMA[.RELATION]")]
+    pub on: Option<String>,
+    /// Only these columns of it
+    #[arg(long, value_name = "COLUMN,...", requires = "on")]
+    pub columns: Option<String>,
+    /// Only the condition on its rows
+    #[arg(long, requires = "on", conflicts_with = "columns")]
+    pub rows: bool,
+    /// Only the mask of column NAME of it
+    #[arg(long, value_name = "NAME", requires = "on", conflicts_with_all = ["columns", "rows"])]
+    pub mask: Vec<String>,
+    /// What every new role reads
+    #[arg(long)]
+    pub standard: bool,
+    /// The schema of its own; its tables stay
+    #[arg(long, value_name = "SCHEMA")]
+    pub own: Option<String>,
+    /// What another role may
+    #[arg(long, value_name = "ROLE")]
+    pub member_of: Option<String>,
+    /// A limit
+    #[arg(long, value_name = "LIMIT")]
+    pub limit: Vec<String>,
 }

@@ -28,7 +28,7 @@ pub async fn run(command: Command, config: Config) -> Result<u8> {
         Command::Demo(arguments) => demo::run(arguments, config).await,
         Command::Query(arguments) => answer(arguments, config).await,
         Command::Materialize(arguments) => materialize(arguments, config).await,
-        Command::Role { action } => role::run(action, &config),
+        Command::Role { action } => role::run(action, config).await,
         Command::Functions { name, markdown } => functions::run(name.as_deref(), markdown),
         Command::Check { example } => check::run(example, config).await,
     }

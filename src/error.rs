@@ -190,7 +190,7 @@ fn engine_sqlstate(error: &DataFusionError) -> &'static str {
             source.downcast_ref::<Error>().map_or("XX000", Error::sqlstate)
         }
         DataFusionError::Plan(text) => plan_sqlstate(text),
-        DataFusionError::Execution(_) => "22023",
+        DataFusionError::Execution(text) => execution_sqlstate(text),
         DataFusionError::Configuration(_) => "22023",
         _ => "XX000",
     }
@@ -201,8 +201,14 @@ fn arrow_sqlstate(error: &datafusion::arrow::error::ArrowError) -> &'static str 
     match error {
         A::DivideByZero => "22012",
         A::ArithmeticOverflow(_) => "22003",
+        // A number, and not a text, that does not fit.
+        A::CastError(text) if text.starts_with("Can't cast value") => "22003",
         A::CastError(_) | A::ParseError(_) => "22P02",
+        A::InvalidArgumentError(text) if text.contains("too large to store in a Decimal") => {
+            "22003"
+        }
         A::InvalidArgumentError(_) => "22023",
+        A::ComputeError(text) if text.contains("square root of a negative") => "2201F",
         A::NotYetImplemented(_) => "0A000",
         _ => "XX000",
     }
@@ -210,7 +216,8 @@ fn arrow_sqlstate(error: &datafusion::arrow::error::ArrowError) -> &'static str 
 
 fn plan_sqlstate(text: &str) -> &'static str {
     let lower = text.to_ascii_lowercase();
-    if lower.contains("table") && lower.contains("not found") {
+    let is_missing = lower.contains("table") && lower.contains("not found");
+    if is_missing || lower.contains("failed to resolve schema") {
         "42P01"
     } else if lower.contains("invalid function")
         || lower.contains("no function matches")
@@ -220,8 +227,49 @@ fn plan_sqlstate(text: &str) -> &'static str {
         "42883"
     } else if lower.contains("not implemented") || lower.contains("unsupported") {
         "0A000"
-    } else if lower.contains("must appear in the group by") {
+    } else if lower.contains("must appear in the group by")
+        || lower.contains("aggregate function calls cannot be nested")
+        || lower.contains("aggregate functions are not allowed in")
+    {
         "42803"
+    } else if lower.contains("operator does not exist")
+        || lower.contains("cannot coerce arithmetic")
+    {
+        "42883"
+    } else if lower.contains("order by column out of bounds")
+        || lower.contains("cannot find column with position")
+        || lower.contains("for select distinct, order by expressions")
+    {
+        "42P10"
+    } else if lower.contains("non-boolean predicate") {
+        "42804"
+    } else if lower.contains("queries have different number of columns") {
+        "42601"
+    } else if lower.contains("limit must be") {
+        "2201W"
+    } else {
+        "22023"
+    }
+}
+
+fn execution_sqlstate(text: &str) -> &'static str {
+    let lower = text.to_ascii_lowercase();
+    if lower == "division by zero" {
+        "22012"
+    } else if lower.contains("returned more than one row") {
+        "21000"
+    } else if lower.contains("unable to parse date from") {
+        "22008"
+    } else if lower.contains("does not read as") {
+        "22007"
+    } else if lower.contains("square root of a negative") {
+        "2201F"
+    } else if lower.contains("ntile requires a positive") {
+        "22014"
+    } else if lower.contains("negative substring length") || lower.contains("negative count not") {
+        "22011"
+    } else if lower.contains("out of range") {
+        "22003"
     } else {
         "22023"
     }

@@ -62,6 +62,11 @@
 //!   the planner sees an ordinary subquery; see [`session`].
 //! - **Keys repeat above an unnest.** The engine believes otherwise and drops what follows a key in
 //!   ORDER BY; a rule of ours makes it forget; see [`session`].
+//! - **What is hidden is not there.** A session's catalog holds what its role is granted, and a relation
+//!   with a row policy or mask is a leaf of every plan: what a client wrote runs above it; see [`session`].
+//! - **One file commits a transaction.** Tables made over SQL are Delta tables, but which of them
+//!   there are, under which names and at which versions, is one small file: putting it is the
+//!   commit, so that a crash leaves all of a transaction or nothing; see [`lake`].
 //! - **One generation of tables.** All tables are pinned together after each commit, and a statement
 //!   reads one generation; see [`session`].
 

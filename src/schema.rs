@@ -25,6 +25,8 @@ pub const CRM: &str = "crm";
 pub const OPS: &str = "ops";
 /// Schema of files loaded as they are.
 pub const RAW: &str = "raw";
+/// Schemas of the reports, a view each: the steps of the process and its restart.
+pub const REPORTS: &[&str] = &["collect", "demand", "supply", "reconcile", "measure"];
 /// Schema of materialized reports.
 pub const MART: &str = "mart";
 

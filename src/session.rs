@@ -9,26 +9,36 @@
 //! synchronous and recursive: no timeout can stop it, and a deep statement would end the process.
 
 mod access;
+mod barrier;
+mod beside;
 mod caps;
 mod catalog;
 mod dialect;
 mod expand;
 mod explain;
+mod functions;
 mod gate;
 mod limits;
+mod masks;
 mod memory;
+mod names;
+mod overlay;
 mod pages;
 mod plans;
+mod policy;
 mod postgres;
+mod redact;
 mod references;
 mod repeats;
 mod scope;
 mod settings;
 mod spill;
 mod stop;
+mod told;
 mod unnested;
 mod usage;
 mod workers;
+mod write;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -47,17 +57,20 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::Statement;
 
-pub use access::{Access, Limits};
+pub use access::{Access, Granted, Limits, Profile, Scope, Sight};
 pub use catalog::{CATALOG, ViewDefinition};
-pub use dialect::{MOVED, reworded_expressions};
+pub use dialect::{MOVED, array_elements, column_name, folded, outermost};
 pub use expand::TableFunctionDefinition;
 pub use limits::parse as parse_statements;
 pub use pages::{FunctionPage, pages as function_pages};
+pub use policy::{Mask, Policies, Policy, check_condition};
+pub use postgres::{SCALE_KEY, shown_places};
 pub use usage::Usage;
+pub use write::{Notice, Write, Written};
 
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::lake::Lake;
+use crate::lake::{Lake, TableName};
 use crate::schema;
 
 /// Stack of a planning thread; 64 MiB carries the deepest statement that [`limits`] lets through.
@@ -75,6 +88,8 @@ pub struct Engine {
     views: Vec<ViewDefinition>,
     table_functions: Arc<expand::TableFunctions>,
     current: RwLock<Arc<catalog::Generation>>,
+    /// One look for news at a time: an older one must not take the place of a newer one.
+    looking: tokio::sync::Mutex<()>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -118,6 +133,7 @@ impl Engine {
             views,
             table_functions,
             current: RwLock::new(first),
+            looking: tokio::sync::Mutex::default(),
         }))
     }
 
@@ -171,6 +187,7 @@ impl Engine {
     /// # Errors
     /// If the lake cannot be read; sessions then go on with what they see.
     pub async fn refresh(&self) -> Result<bool> {
+        let _one = self.looking.lock().await;
         let token = self.lake.change_token().await?;
         if token == self.generation().token() {
             return Ok(false);
@@ -179,6 +196,21 @@ impl Engine {
         let next = catalog::Generation::load(&self.lake, &self.views, definer).await?;
         *self.current.write().unwrap_or_else(std::sync::PoisonError::into_inner) = next;
         Ok(true)
+    }
+
+    /// Refuses `policies` that do not fit the relations they are on.
+    ///
+    /// # Errors
+    /// [`Error::Definition`] naming the relation, and what is wrong.
+    pub async fn check_policies(self: &Arc<Self>, policies: &Arc<Policies>) -> Result<()> {
+        let (generation, policies) = (self.generation(), policies.clone());
+        let work = async move { generation.check(&policies).await };
+        self.session("local").on_planning_thread(work).await
+    }
+
+    /// Whether there is a relation `name`.
+    pub fn knows(&self, name: &TableName) -> bool {
+        self.generation().has(name)
     }
 
     fn generation(&self) -> Arc<catalog::Generation> {
@@ -192,13 +224,21 @@ impl Engine {
 
     /// A new session with the rights of `access`; its statements see commits made before they start.
     pub fn session_with(self: &Arc<Self>, access: Arc<Access>) -> Session {
-        let tables = catalog::SessionCatalog::new(self.generation());
+        let granted = Granted::new(access.clone());
+        let tables = catalog::SessionCatalog::new(self.generation(), granted.clone());
         let state = SessionStateBuilder::new_from_existing(self.base.clone())
             .with_session_id(format!("{}-{:p}", access.role(), Arc::as_ptr(&tables)))
             .with_catalog_list(catalog::SessionCatalogs::new(tables.clone()))
+            .with_expr_planners(postgres::planners(&self.base))
             .build();
         let context = SessionContext::new_with_state(state);
-        Session { engine: self.clone(), context, access, tables }
+        let state = context.state_weak_ref();
+        let current = move || state.upgrade().map(|state| state.read().clone());
+        let planner = overlay::ViewPlanner::new(current, self.table_functions.clone());
+        tables.plan_views(planner);
+        let work = write::Work::new(&self.runtime.memory_pool);
+        let told = told::Told::default();
+        Session { engine: self.clone(), context, access, granted, tables, told, work }
     }
 }
 
@@ -207,7 +247,11 @@ pub struct Session {
     engine: Arc<Engine>,
     context: SessionContext,
     access: Arc<Access>,
+    granted: Arc<Granted>,
     tables: Arc<catalog::SessionCatalog>,
+    told: told::Told,
+    /// What it wrote and did not commit, and its temporary tables.
+    work: write::Work,
 }
 
 impl Session {
@@ -224,6 +268,17 @@ impl Session {
     /// What it may see and change.
     pub fn access(&self) -> &Arc<Access> {
         &self.access
+    }
+
+    /// The same, for what outlives a change of the role.
+    pub fn granted(&self) -> &Arc<Granted> {
+        &self.granted
+    }
+
+    /// Goes on with the rights of `access`, which its role has now.
+    pub fn regrant(&mut self, access: Arc<Access>) {
+        self.granted.become_now(access.clone());
+        self.access = access;
     }
 
     /// The context, for registering more schemas and functions before the first statement.
@@ -262,6 +317,11 @@ impl Session {
         settings::set(&self.context, name, value)
     }
 
+    /// Tells the value that a setting of the client's connection now has, for `current_setting`.
+    pub fn tell(&self, name: &str, value: &str) {
+        self.told.put(name, value);
+    }
+
     /// The value of a setting that [`Session::set`] takes.
     pub fn show(&self, name: &str) -> Option<String> {
         settings::show(&self.context, name)
@@ -287,21 +347,21 @@ impl Session {
         &self,
         statement: Statement,
     ) -> Result<HashMap<String, Option<DataType>>> {
+        if let Some(write) = Write::of(&statement) {
+            return self.write_parameter_types(statement, write).await;
+        }
         Ok(self.planned(statement).await?.get_parameter_types()?)
     }
 
     async fn planned(&self, mut statement: Statement) -> Result<LogicalPlan> {
         gate::check_statement(&statement)?;
+        self.told.substitute(&mut statement)?;
+        dialect::reword(&mut statement)?;
         self.engine.table_functions.expand(&mut statement)?;
         repeats::tell_apart(&mut statement);
         self.advance();
-        let state = self.state(self.planning());
-        let plan = self
-            .on_planning_thread(async move {
-                let statement = EngineStatement::Statement(Box::new(statement));
-                Ok(state.statement_to_plan(statement).await?)
-            })
-            .await?;
+        names::qualify(&mut statement, &self.search());
+        let plan = self.planned_as_it_is(statement).await?;
         gate::check_plan(&plan)?;
         limits::check_plan(&plan)?;
         Ok(plan)
@@ -323,6 +383,16 @@ impl Session {
     /// and need not wait for others.
     pub fn is_light(&self, plan: &LogicalPlan) -> bool {
         limits::is_light(plan)
+    }
+
+    /// The planner's answer, unchecked.
+    async fn planned_as_it_is(&self, statement: Statement) -> Result<LogicalPlan> {
+        let state = self.state(self.planning());
+        self.on_planning_thread(async move {
+            let statement = EngineStatement::Statement(Box::new(statement));
+            Ok(state.statement_to_plan(statement).await?)
+        })
+        .await
     }
 
     /// Starts `plan` within the memory limit of one query; dropping the stream stops it.
@@ -364,11 +434,15 @@ impl Session {
         let usage = Usage::new(query_pool, physical.clone(), &logical);
         let runtime = RuntimeEnv { memory_pool: pool, ..self.engine.runtime.as_ref().clone() };
         let task = TaskContext::from(&state).with_runtime(Arc::new(runtime));
-        let rows = self.engine.workers.run(physical, Arc::new(task), stop);
-        match is_explained {
-            true => Ok((explain::without_prefix(rows, self.engine.lake.prefix()?), usage)),
-            false => Ok((rows, usage)),
+        let mut rows = self.engine.workers.run(physical, Arc::new(task), stop);
+        if !self.access.policies().is_empty() {
+            rows = redact::without_values(rows);
         }
+        if is_explained {
+            let prefix = self.engine.lake.prefix()?;
+            rows = explain::without_prefix(rows, prefix, self.access.is_admin());
+        }
+        Ok((rows, usage))
     }
 
     /// Parses, plans and starts the one statement of `sql`.
@@ -449,10 +523,10 @@ fn base_state(config: &Config, runtime: Arc<RuntimeEnv>) -> Result<SessionState>
     engine.sql_parser.parse_float_as_decimal = true;
     engine.sql_parser.dialect = datafusion::common::config::Dialect::PostgreSQL;
     engine.sql_parser.collect_spans = true;
-    let state = SessionStateBuilder::new()
+    // Nothing that reads or writes files by name: no formats, no factories of tables.
+    let state = functions::allowed(SessionStateBuilder::new())
         .with_config(options)
         .with_runtime_env(runtime)
-        .with_default_features()
         .with_physical_optimizer_rule(Arc::new(workers::YieldAfterJoins))
         .with_optimizer_rules(scope::timed(unnested::KeysRepeat::among(Optimizer::new().rules)))
         .build();

@@ -19,7 +19,6 @@ pub(super) async fn run(engine: Arc<Engine>) -> Result<u8> {
 pub(super) async fn answer(server: Server) -> Result<u8> {
     let (shutdown, hurry) = (CancellationToken::new(), CancellationToken::new());
     watch(shutdown.clone(), hurry.clone())?;
-    watch_reload(server.reloader())?;
     let (postgres, http) = (server.address()?, server.http_address()?);
     say(&format!("ready postgres={postgres} http={http}\n"))?;
     server.run(shutdown, hurry).await;
@@ -38,18 +37,6 @@ fn watch(shutdown: CancellationToken, hurry: CancellationToken) -> Result<()> {
             }
             tracing::info!("asked to stop");
             token.cancel();
-        }
-    });
-    Ok(())
-}
-
-/// Calls `reload` at every SIGHUP.
-fn watch_reload(reload: impl Fn() + Send + 'static) -> Result<()> {
-    let mut hangup =
-        signal(SignalKind::hangup()).map_err(|e| Error::file("watch", "signals", e))?;
-    tokio::spawn(async move {
-        while hangup.recv().await.is_some() {
-            reload();
         }
     });
     Ok(())

@@ -49,10 +49,17 @@ impl Writer {
         }
     }
 
-    /// Whether `name` has [`COMMITS_DUE`] commits that no checkpoint holds.
-    async fn is_due(&self, name: &TableName) -> Result<bool> {
+    /// Whether `name` has many commits that no checkpoint holds.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if its log cannot be listed.
+    pub async fn is_due(&self, name: &TableName) -> Result<bool> {
         let root = &self.lake.inner.root;
-        let log = root.path(&format!("{}/{}/_delta_log", name.schema, name.table))?;
+        let stored = match self.lake.made().await?.table(name) {
+            Some(made) => format!("{}/{}", super::made::FOLDER, made.place),
+            None => format!("{}/{}", name.schema, name.table),
+        };
+        let log = root.path(&format!("{stored}/_delta_log"))?;
         let failed = |e| Error::Store { action: "list", path: log.to_string(), source: e };
         let files: Vec<_> = root.store.list(Some(&log)).try_collect().await.map_err(failed)?;
         let newest = |ending: &str| {

@@ -5,8 +5,10 @@
 //! Reading never locks: a [`LakeTable`] is a snapshot pinned to one version.
 //! Writing goes through a [`Writer`], which holds the lake's writer lock from its making to its drop.
 
+mod draft;
 mod durable;
 mod lock;
+mod made;
 mod maintain;
 mod provider;
 mod snapshot;
@@ -35,6 +37,8 @@ use url::Url;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
+pub use draft::{Change, Draft, Drafted, over_quota};
+pub use made::{Made, MadeRelation, MadeTable, MadeView};
 use snapshot::Snapshot;
 use store::Root;
 pub use write::Writer;
@@ -171,6 +175,8 @@ impl Lake {
             return Ok(String::from_utf8_lossy(&bytes).into_owned());
         };
         let mut hasher = DefaultHasher::new();
+        // What was made over SQL is all in one small file.
+        root.read_small(&root.path("_tables.json")?).await?.hash(&mut hasher);
         for name in local_tables(dir)? {
             let log = dir.join(&name.schema).join(&name.table).join("_delta_log");
             let meta = std::fs::metadata(&log).map_err(|e| Error::file("inspect", &log, e))?;
@@ -185,6 +191,16 @@ impl Lake {
     /// # Errors
     /// [`Error::File`] or [`Error::Store`] if the lake cannot be listed.
     pub async fn tables(&self) -> Result<Vec<TableName>> {
+        let mut names = self.listed().await?;
+        let made = self.made().await?;
+        let tables = made.relations().map(|(name, _)| name);
+        names.extend(tables.filter(|name| made.table(name).is_some()));
+        names.sort();
+        Ok(names)
+    }
+
+    /// The tables that have a directory of their name.
+    async fn listed(&self) -> Result<Vec<TableName>> {
         let root = &self.inner.root;
         if let Some(dir) = &root.local {
             return local_tables(dir);
@@ -194,6 +210,9 @@ impl Lake {
         let mut names = vec![];
         let schemas = root.store.list_with_delimiter(Some(&base)).await.map_err(failed)?;
         for schema in schemas.common_prefixes {
+            if schema.filename().is_some_and(|name| name.starts_with(['_', '.'])) {
+                continue;
+            }
             let tables = root.store.list_with_delimiter(Some(&schema)).await.map_err(failed)?;
             for table in tables.common_prefixes {
                 let mut log = root.store.list(Some(&table.clone().join("_delta_log")));
@@ -203,7 +222,6 @@ impl Lake {
                 }
             }
         }
-        names.sort();
         Ok(names)
     }
 
@@ -213,9 +231,14 @@ impl Lake {
     /// [`Error::NoTable`] for a version that is gone or never was; [`Error::Delta`] if the log
     /// cannot be read.
     pub async fn table(&self, name: &TableName, at: At) -> Result<Option<Arc<LakeTable>>> {
-        let mut delta = self.inner.root.delta(name)?;
+        let made = self.made().await?.table(name).cloned();
+        let stored = match &made {
+            Some(made) => TableName::new(made::FOLDER, made.place.clone()),
+            None => name.clone(),
+        };
+        let mut delta = self.inner.root.delta(&stored)?;
         match at {
-            At::Latest => return self.latest(name).await,
+            At::Latest => return self.latest(name, made.as_ref()).await,
             At::Version(version) => {
                 if !exists(name, &delta).await? {
                     return Ok(None);
@@ -233,23 +256,43 @@ impl Lake {
         Ok(Some(self.pin(name, &delta)?))
     }
 
-    async fn latest(&self, name: &TableName) -> Result<Option<Arc<LakeTable>>> {
-        let known = self.loaded().get(name).cloned();
+    async fn latest(
+        &self,
+        name: &TableName,
+        made: Option<&MadeTable>,
+    ) -> Result<Option<Arc<LakeTable>>> {
+        // A table made over SQL may change its name: it is remembered by its place.
+        let stored = match made {
+            Some(made) => TableName::new(made::FOLDER, made.place.clone()),
+            None => name.clone(),
+        };
+        let known = self.loaded().get(&stored).cloned();
         let (mut delta, before) = match known {
             Some((delta, table)) => (delta, Some(table)),
-            None => (self.inner.root.delta(name)?, None),
+            None => (self.inner.root.delta(&stored)?, None),
         };
+        let wanted = made.map(|made| made.version);
+        if let (Some(table), Some(wanted)) = (&before, wanted)
+            && table.version() == wanted
+        {
+            return Ok(Some(table.clone()));
+        }
         if before.is_none() && !exists(name, &delta).await? {
             return Ok(None);
         }
         delta.update_state().await.map_err(|e| Error::delta(name, "read", e))?;
+        if let Some(wanted) = wanted.and_then(|version| u64::try_from(version).ok())
+            && delta.version() != Some(wanted)
+        {
+            delta.load_version(wanted).await.map_err(|e| Error::delta(name, "read", e))?;
+        }
         if let Some(table) = before
             && delta.version() == Some(table.version() as u64)
         {
             return Ok(Some(table));
         }
         let table = self.pin(name, &delta)?;
-        self.loaded().insert(name.clone(), (delta, table.clone()));
+        self.loaded().insert(stored, (delta, table.clone()));
         Ok(Some(table))
     }
 

@@ -54,8 +54,12 @@ impl TableProvider for Provider {
         Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
     }
 
+    /// What the log says of the whole version; the bytes are those of the files, compressed.
     fn statistics(&self) -> Option<Statistics> {
-        merged(&self.snapshot.schema, self.snapshot.files.iter()).ok()
+        let mut statistics = merged(&self.snapshot.schema, self.snapshot.files.iter()).ok()?;
+        let bytes: u64 = self.snapshot.files.iter().map(|file| file.meta.size).sum();
+        statistics.total_byte_size = Precision::Inexact(bytes as usize);
+        Some(statistics)
     }
 
     async fn scan(

@@ -7,6 +7,7 @@ use datafusion::arrow::datatypes::{DataType, SchemaRef, TimeUnit};
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
 use deltalake::DeltaTable;
+use deltalake::kernel::Add;
 use object_store::ObjectMeta;
 use object_store::path::Path;
 use serde_json::Value;
@@ -84,6 +85,35 @@ impl Snapshot {
         }
         let version = version as i64;
         Ok(Self { name: name.clone(), version, committed_at, schema, key, files })
+    }
+
+    /// Counts `adds`, files beside those of `table` that are not committed, as its own.
+    pub(super) fn add_files(&mut self, table: &DeltaTable, adds: &[Add]) -> Result<()> {
+        let base = Path::from_url_path(table.table_url().path()).map_err(|e| Error::NoTable {
+            table: self.name.to_string(),
+            reason: format!("has a bad path: {e}"),
+        })?;
+        for add in adds {
+            let location = add.path.split('/').fold(base.clone(), |path, part| path.join(part));
+            let parsed: Value =
+                add.stats.as_deref().and_then(|s| serde_json::from_str(s).ok()).unwrap_or_default();
+            let rows = parsed.get("numRecords").and_then(Value::as_u64).unwrap_or_default();
+            let statistics = statistics(&self.schema, add.stats.as_deref(), rows);
+            self.files.push(DataFile {
+                relative: add.path.clone(),
+                meta: ObjectMeta {
+                    location,
+                    last_modified: DateTime::from_timestamp_millis(add.modification_time)
+                        .unwrap_or(DateTime::UNIX_EPOCH),
+                    size: add.size.unsigned_abs(),
+                    e_tag: None,
+                    version: None,
+                },
+                rows,
+                statistics: Arc::new(statistics),
+            });
+        }
+        Ok(())
     }
 
     /// Rows of all files.

@@ -45,6 +45,9 @@ impl Writer {
 
     /// The table `name` at its newest version.
     pub(super) async fn open(&self, name: &TableName) -> Result<DeltaTable> {
+        if let Some(made) = self.lake.made().await?.table(name) {
+            return self.at_version(name, &made.place, made.version).await;
+        }
         let mut table = self.lake.inner.root.delta(name)?;
         match table.load().await {
             Ok(()) => Ok(table),
@@ -71,15 +74,7 @@ impl Writer {
             .try_into_kernel()
             .map_err(|e: datafusion::arrow::error::ArrowError| Error::from(e))?;
         if !super::exists(name, &table).await? {
-            table
-                .create()
-                .with_table_name(name.to_string())
-                .with_comment(layout.meaning.clone())
-                .with_columns(wanted.fields().cloned())
-                .with_raise_if_key_not_exists(false)
-                .with_configuration([(KEY_PROPERTY.to_owned(), Some(layout.key.join(",")))])
-                .await
-                .map_err(failed)?;
+            create(name, table, layout).await?;
             return self.mark().await;
         }
         table.load().await.map_err(failed)?;
@@ -168,23 +163,27 @@ impl Writer {
         snapshot: &Snapshot,
         rows: SendableRecordBatchStream,
     ) -> Result<(Vec<Add>, u64)> {
-        let work = write_files(table, snapshot, rows);
-        // object_store 0.13 panics ("Already shut down") where a disk is full.
-        match AssertUnwindSafe(work).catch_unwind().await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(Error::Store {
-                action: "write",
-                path: snapshot.name.to_string(),
-                source: object_store::Error::Generic {
-                    store: "lake",
-                    source: "a data file could not be finished; is the disk full?".into(),
-                },
-            }),
-        }
+        write_guarded(table, snapshot, rows).await
     }
 
-    /// Commits files added and removed, with the batch that caused it.
+    /// As [`Writer::commit_files`]; of a table made over SQL the new version counts from now on.
     pub(super) async fn commit(
+        &self,
+        name: &TableName,
+        table: &DeltaTable,
+        adds: Vec<Add>,
+        removes: Vec<Remove>,
+        batch: &Batch,
+        mode: SaveMode,
+    ) -> Result<i64> {
+        let version = self.commit_files(name, table, adds, removes, batch, mode).await?;
+        self.follow(name, version).await?;
+        self.mark().await?;
+        Ok(version)
+    }
+
+    /// Commits files added and removed to the log, with the batch that caused it.
+    pub(super) async fn commit_files(
         &self,
         name: &TableName,
         table: &DeltaTable,
@@ -209,20 +208,22 @@ impl Writer {
             .with_actions(actions)
             .build(Some(state), table.log_store(), operation)
             .await;
-        let version = match outcome {
-            Ok(done) => done.version() as i64,
+        match outcome {
+            Ok(done) => Ok(done.version() as i64),
             // The entry may have landed although the answer was an error: the log knows.
-            Err(error) => match self.committed(name, &batch.id).await {
-                Ok(Some(version)) => version,
-                _ => return Err(Error::delta(name, "commit", error)),
-            },
-        };
-        self.mark().await?;
-        Ok(version)
+            Err(error) => {
+                let mut newest = table.clone();
+                drop(newest.update_state().await);
+                match committed(name, &newest, &batch.id).await {
+                    Ok(Some(version)) => Ok(version),
+                    _ => Err(Error::delta(name, "commit", error)),
+                }
+            }
+        }
     }
 
     /// Tells readers of an object store that something was committed.
-    async fn mark(&self) -> Result<()> {
+    pub(super) async fn mark(&self) -> Result<()> {
         let root = &self.lake.inner.root;
         if root.local.is_some() {
             return Ok(());
@@ -263,6 +264,46 @@ pub(super) fn removes(table: &DeltaTable, wanted: impl Fn(&str) -> bool) -> Resu
     let state = table.snapshot().map_err(|e| Error::delta(name, "read", e))?;
     let files = state.log_data().into_iter().filter(|file| wanted(&file.path()));
     Ok(files.map(|file| file.remove_action(true)).collect())
+}
+
+/// Makes the table at the place of `table`.
+pub(super) async fn create(name: &TableName, table: DeltaTable, layout: &Layout) -> Result<()> {
+    let wanted: StructType = layout
+        .schema
+        .as_ref()
+        .try_into_kernel()
+        .map_err(|e: datafusion::arrow::error::ArrowError| Error::from(e))?;
+    table
+        .create()
+        .with_table_name(name.to_string())
+        .with_comment(layout.meaning.clone())
+        .with_columns(wanted.fields().cloned())
+        .with_raise_if_key_not_exists(false)
+        .with_configuration([(KEY_PROPERTY.to_owned(), Some(layout.key.join(",")))])
+        .await
+        .map(drop)
+        .map_err(|e| Error::delta(name, "create", e))
+}
+
+/// Writes `rows` to new data files; a panic of the store is an error.
+pub(super) async fn write_guarded(
+    table: &DeltaTable,
+    snapshot: &Snapshot,
+    rows: SendableRecordBatchStream,
+) -> Result<(Vec<Add>, u64)> {
+    let work = write_files(table, snapshot, rows);
+    // object_store 0.13 panics ("Already shut down") where a disk is full.
+    match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(Error::Store {
+            action: "write",
+            path: snapshot.name.to_string(),
+            source: object_store::Error::Generic {
+                store: "lake",
+                source: "a data file could not be finished; is the disk full?".into(),
+            },
+        }),
+    }
 }
 
 async fn write_files(

@@ -145,6 +145,12 @@ impl Record {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// What it comes to, for a statement that sends no rows.
+    pub(super) fn total(&self, rows: u64, bytes: u64) {
+        self.rows.fetch_max(rows, Ordering::Relaxed);
+        self.bytes.fetch_max(bytes, Ordering::Relaxed);
+    }
+
     pub(super) fn costs(&self, usage: Usage) {
         *lock(&self.usage) = Some(usage);
     }

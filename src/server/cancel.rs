@@ -271,8 +271,8 @@ impl Stops {
         (&self.entry.visitor.role, self.entry.visitor.queries_running_max)
     }
 
-    /// Returns when the statement has to stop, and why.
-    pub(super) async fn stopped(&self, frames: &mut Frames) -> Fault {
+    /// Returns when the statement has to stop though its client is there.
+    pub(super) async fn halted(&self) -> Fault {
         let deadline = async {
             match self.deadline {
                 Some(deadline) => tokio::time::sleep_until(deadline).await,
@@ -295,6 +295,14 @@ impl Stops {
                 }
             },
             () = deadline => Fault::error("57014", "canceling statement due to statement timeout"),
+        }
+    }
+
+    /// Returns when the statement has to stop, and why.
+    pub(super) async fn stopped(&self, frames: &mut Frames) -> Fault {
+        tokio::select! {
+            biased;
+            fault = self.halted() => fault,
             () = frames.closed() => Fault::fatal("08006", "connection to client lost"),
         }
     }

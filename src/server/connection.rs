@@ -23,7 +23,7 @@ use super::prepared::{Portal, Prepared};
 use super::settings::{self, Settings};
 use super::wire::Wire;
 use super::{Shared, monitor, roles};
-use crate::session::Session;
+use crate::session::{Access, Session};
 
 /// Prepared statements, and portals, that a session may keep (count).
 const KEPT_MAX: usize = 256;
@@ -45,8 +45,12 @@ pub(super) struct Connection {
     pub(super) statements_ended: u64,
     /// Whether the error that is told next is written down.
     is_noted: bool,
+    /// Whether a write outside a transaction is one of its own.
+    pub(super) commits_at_once: bool,
     /// Whether a message of the extended protocol failed: the rest is skipped up to Sync.
     is_skipping: bool,
+    /// Edition of the roles that the session's rights are from.
+    edition: u64,
 }
 
 /// Counts a connection as long as it lives.
@@ -65,49 +69,53 @@ impl Drop for Counted {
     }
 }
 
+/// A connection that has said what it is, and not yet who.
+pub(super) struct Opened {
+    pub(super) stream: Stream,
+    pub(super) version: i32,
+    pub(super) startup: Bytes,
+    pub(super) peer: SocketAddr,
+    pub(super) is_encrypted: bool,
+}
+
 /// Takes a client from its start-up message to its end.
 ///
-/// `ends_login` is dropped when the client has logged in.
-pub(super) async fn serve(
-    shared: Arc<Shared>,
-    stream: Stream,
-    version: i32,
-    startup: Bytes,
-    client: Option<SocketAddr>,
-    ends_login: impl Send,
-) {
+/// Of the two permits, the second is dropped when the client has logged in, and both when it has not.
+pub(super) async fn serve(shared: Arc<Shared>, opened: Opened, permits: (impl Send, impl Send)) {
+    let Opened { stream, version, startup, peer, is_encrypted } = opened;
+    let (open, ends_login) = permits;
     let (reader, mut writer) = tokio::io::split(stream);
     let mut frames = Frames::new(reader);
     let limit = Duration::from_millis(shared.engine.config().login_timeout_ms);
     let log_in = async {
-        let startup = Startup::parse(version, startup)?;
-        let roles = shared.roles.current();
-        let done = login::log_in(&startup, &roles, &shared.pretender, &mut frames, &mut writer);
-        done.await.inspect_err(|fault| {
-            METRICS.logins_failed.add(1);
-            tracing::warn!(user = startup.user, sqlstate = fault.sqlstate, "login failed");
-            login_event(&shared, &startup.user, client, &fault.sqlstate);
-        })?;
-        Ok(startup)
+        let startup = Startup::parse(version, startup).map_err(|fault| (fault, Duration::ZERO))?;
+        let attempt = login::Attempt { startup, peer: peer.ip(), is_encrypted };
+        login::log_in(&shared, attempt, &mut frames, &mut writer).await
     };
     let outcome = match tokio::time::timeout(limit, log_in).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(Fault::fatal("08006", "login took too long")),
+        Err(_) => Err((Fault::fatal("08006", "login took too long"), Duration::ZERO)),
     };
-    let startup = match outcome {
-        Ok(startup) => startup,
-        Err(fault) => return refuse(&mut writer, fault).await,
+    let (startup, access) = match outcome {
+        Ok(admitted) => admitted,
+        Err((fault, delay)) => {
+            // Whoever is made to wait takes no place from others.
+            drop((open, ends_login));
+            shared.throttle.wait(delay).await;
+            return refuse(&mut writer, fault).await;
+        }
     };
     drop(ends_login);
+    let edition = access.0;
     METRICS.logins_ok.add(1);
-    login_event(&shared, &startup.user, client, "00000");
+    login_event(&shared, &startup.user, &peer.to_string(), "00000");
     let _counted = Counted::new();
     let config = shared.engine.config();
     frames.raise_limit(config.message_bytes_max);
     let stall = Duration::from_millis(config.write_stall_timeout_ms);
     let mut wire = Wire::new(frames, writer, stall);
     let span = tracing::info_span!("conn", user = startup.user);
-    match Connection::greet(shared, &startup, client, &mut wire) {
+    match Connection::greet(shared, &startup, access.1, peer, &mut wire) {
         Ok((session, settings, registration)) => {
             let connection = Connection {
                 shared: session.0,
@@ -122,7 +130,9 @@ pub(super) async fn serve(
                 source: String::new(),
                 statements_ended: 0,
                 is_noted: false,
+                commits_at_once: false,
                 is_skipping: false,
+                edition,
             };
             Box::pin(connection.run()).instrument(span).await;
         }
@@ -134,11 +144,10 @@ pub(super) async fn serve(
 }
 
 /// Writes down a login: `sqlstate` is 00000 if it was let in.
-fn login_event(shared: &Shared, role: &str, client: Option<SocketAddr>, sqlstate: &str) {
+pub(super) fn login_event(shared: &Shared, role: &str, client: &str, sqlstate: &str) {
     let result = if sqlstate == "00000" { "ok" } else { "failed" };
-    let client = client.map(|client| client.to_string()).unwrap_or_default();
     let more = serde_json::json!({ "result": result, "sqlstate": sqlstate });
-    shared.audit.event("login", role, &client, more);
+    shared.audit.event("login", role, client, more);
 }
 
 /// Says why, and ends; before login everything is FATAL.
@@ -160,11 +169,16 @@ impl Connection {
     fn greet(
         shared: Arc<Shared>,
         startup: &Startup,
-        client: Option<SocketAddr>,
+        access: Access,
+        client: SocketAddr,
         wire: &mut Wire,
     ) -> Result<Started, Fault> {
-        let session = shared.engine.session(&startup.user);
+        let session = shared.engine.session_with(Arc::new(access));
         let mut settings = Settings::new(&startup.user, shared.engine.config());
+        if session.access().owned().next().is_some() {
+            settings.set("default_transaction_read_only", "off", false)?;
+            settings.set("transaction_read_only", "off", false)?;
+        }
         for (name, value) in &startup.settings {
             // Some drivers quote the value as if it were SQL.
             let value = value.trim_matches('\'');
@@ -173,6 +187,7 @@ impl Connection {
                 session.set(name, &value)?;
             }
         }
+        settings.all().for_each(|(name, value, _)| session.tell(name, value));
         settings.keep_as_initial();
         // Protocol 3.0 knows secrets of four bytes only.
         let long = roles::random_bytes::<32>()?;
@@ -185,7 +200,7 @@ impl Connection {
         let limits = access.limits();
         let visitor = Visitor {
             role: access.role().to_owned(),
-            client,
+            client: Some(client),
             application_name: settings.show("application_name")?.1.to_owned(),
             connections_max: limits.connections_max,
             queries_running_max: limits.queries_running_max,
@@ -219,6 +234,7 @@ impl Connection {
             }
         }
         drop(self.wire.flush().await);
+        self.session.rollback().await;
         tracing::debug!("disconnected");
     }
 
@@ -247,12 +263,36 @@ impl Connection {
         }
     }
 
+    /// Goes on with the rights that the role has now, if roles changed.
+    fn follow_role(&mut self) -> Result<(), Fault> {
+        let edition = self.shared.roles.edition();
+        if edition == self.edition {
+            return Ok(());
+        }
+        self.edition = edition;
+        let (roles, name) = (self.shared.roles.last(), self.session.user());
+        match roles.access(name).filter(|_| roles.verifier(name).is_some()) {
+            Some(access) => {
+                self.session.regrant(Arc::new(access));
+                Ok(())
+            }
+            None => Err(Fault::fatal(
+                "57P01",
+                "terminating connection: its role cannot log in any more",
+            )),
+        }
+    }
+
     /// Answers one message; false if the client takes its leave.
     async fn answer(&mut self, frame: Frame) -> Result<bool, Fault> {
+        self.follow_role()?;
         let outcome = match framing::decode(&frame) {
             Ok(Message::Terminate(_)) => return Ok(false),
             Ok(Message::Sync(_)) => {
-                self.is_skipping = false;
+                let has_failed = std::mem::take(&mut self.is_skipping);
+                if let Err(fault) = self.settle(has_failed).await {
+                    self.failed(&fault);
+                }
                 self.end_of_turn();
                 return Ok(true);
             }
@@ -327,6 +367,9 @@ impl Connection {
         let elapsed_ms = begun.elapsed().as_secs_f64() * 1e3;
         tracing::info!(rows, bytes, elapsed_ms, sqlstate, "query");
         self.statements_ended += 1;
+        if let Some(record) = self.registration.open_record() {
+            record.total(rows, bytes);
+        }
         self.is_noted = fault.is_some();
         self.note(fault);
     }

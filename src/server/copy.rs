@@ -18,15 +18,19 @@ pub(super) struct CopyOut {
     options: Options,
 }
 
+/// What stands in the parentheses of a COPY.
 #[derive(Debug, Clone, Default)]
-struct Options {
-    format: Option<String>,
-    delimiter: Option<char>,
-    null: Option<String>,
-    has_header: bool,
-    quote: Option<char>,
-    escape: Option<char>,
+pub(super) struct Options {
+    pub(super) format: Option<String>,
+    pub(super) delimiter: Option<char>,
+    pub(super) null: Option<String>,
+    pub(super) has_header: bool,
+    pub(super) quote: Option<char>,
+    pub(super) escape: Option<char>,
     quoted: Vec<Ident>,
+    /// Columns that COPY FROM never, or always, finds NULL.
+    pub(super) not_null: Vec<Ident>,
+    pub(super) null_in_quotes: Vec<Ident>,
 }
 
 impl CopyOut {
@@ -61,9 +65,10 @@ impl CopyOut {
                 parsed(&format!("SELECT {columns} FROM {table_name}"))?
             }
         };
-        let mut read = Options::default();
-        options.into_iter().try_for_each(|option| read.take(option))?;
-        legacy.into_iter().try_for_each(|option| read.take_legacy(option))?;
+        let read = Options::read(options, legacy)?;
+        if !read.not_null.is_empty() || !read.null_in_quotes.is_empty() {
+            return Err(unsupported("FORCE_NOT_NULL and FORCE_NULL are of COPY FROM"));
+        }
         Ok(Self { statement: Box::new(Statement::Query(query)), options: read })
     }
 
@@ -135,6 +140,22 @@ impl CopyOut {
 }
 
 impl Options {
+    /// The options that are written.
+    ///
+    /// # Errors
+    /// 42601 and 0A000 for what no COPY takes.
+    pub(super) fn read(options: Vec<CopyOption>, legacy: Vec<CopyLegacyOption>) -> Result<Self> {
+        let mut read = Self::default();
+        options.into_iter().try_for_each(|option| read.take(option))?;
+        legacy.into_iter().try_for_each(|option| read.take_legacy(option))?;
+        Ok(read)
+    }
+
+    /// Whether values are to be quoted, which only COPY TO does.
+    pub(super) fn quotes(&self) -> bool {
+        !self.quoted.is_empty()
+    }
+
     fn take(&mut self, option: CopyOption) -> Result<()> {
         match option {
             CopyOption::Format(name) => self.format = Some(name.value.to_lowercase()),
@@ -144,14 +165,14 @@ impl Options {
             CopyOption::Quote(mark) => self.quote = Some(mark),
             CopyOption::Escape(mark) => self.escape = Some(mark),
             CopyOption::ForceQuote(columns) => self.quoted = columns,
+            CopyOption::ForceNotNull(columns) => self.not_null = columns,
+            CopyOption::ForceNull(columns) => self.null_in_quotes = columns,
+            // Nothing here is frozen, and nothing is lost by it.
+            CopyOption::Freeze(_) => {}
             CopyOption::Encoding(name) => {
                 if !["utf8", "utf-8", "unicode"].contains(&name.to_lowercase().as_str()) {
                     return Err(unsupported("the only encoding is UTF8"));
                 }
-            }
-            other => {
-                let message = format!("COPY TO does not take {other}");
-                return Err(Error::statement("42601", message));
             }
         }
         Ok(())
@@ -171,17 +192,12 @@ impl Options {
                         CopyLegacyCsvOption::Quote(mark) => self.quote = Some(mark),
                         CopyLegacyCsvOption::Escape(mark) => self.escape = Some(mark),
                         CopyLegacyCsvOption::ForceQuote(columns) => self.quoted = columns,
-                        CopyLegacyCsvOption::ForceNotNull(_) => {
-                            return Err(Error::statement(
-                                "42601",
-                                "FORCE NOT NULL is of COPY FROM",
-                            ));
-                        }
+                        CopyLegacyCsvOption::ForceNotNull(columns) => self.not_null = columns,
                     }
                 }
             }
             other => {
-                let message = format!("COPY TO does not take {other}");
+                let message = format!("COPY does not take {other}");
                 return Err(Error::statement("42601", message));
             }
         }
@@ -199,13 +215,13 @@ fn parsed(sql: &str) -> Result<Box<Query>> {
     parser.parse_query().map_err(wrong)
 }
 
-fn one_byte(mark: char) -> Result<u8> {
+pub(super) fn one_byte(mark: char) -> Result<u8> {
     u8::try_from(mark)
         .ok()
         .filter(u8::is_ascii)
         .ok_or_else(|| unsupported("COPY delimiter, quote and escape must be one byte each"))
 }
 
-fn unsupported(message: &str) -> Error {
+pub(super) fn unsupported(message: &str) -> Error {
     Error::statement("0A000", message)
 }

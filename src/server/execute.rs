@@ -12,13 +12,10 @@ use super::encode::{CopyFormat, Form, Format};
 use super::fault::{Fault, Severity};
 use super::outbox::TransactionStatus;
 use super::parameters;
-use super::prepared::{Prepared, Query};
+use super::prepared::{Prepared, Query, is_of_rows};
 use super::rows::Sending;
 use super::settings;
-use super::statement::Command;
-
-/// What is told of a COMMIT of nothing.
-const NO_TRANSACTION: &str = "there is no transaction in progress";
+use super::statement::{Command, Discarded};
 
 impl Connection {
     /// Answers a text of the simple protocol: statements in order, up to the first that fails.
@@ -30,25 +27,34 @@ impl Connection {
         let statements = match self.session.parse(sql) {
             Ok(statements) => statements,
             Err(error) => {
-                self.failed(&error.into());
-                return Ok(());
+                let settled = self.settle(true).await;
+                self.failed(&Fault::from(error).at(sql));
+                return settled;
             }
         };
         if statements.is_empty() {
             self.wire.outbox.empty_query();
         }
         let text = (statements.len() == 1).then_some(sql);
-        for statement in statements {
-            match self.simple_statement(statement, text).await {
-                Ok(()) => {}
-                Err(fault) if fault.severity == Severity::Fatal => return Err(fault),
-                Err(fault) => {
-                    self.failed(&fault);
-                    break;
-                }
+        let mut outcome = Ok(());
+        let count = statements.len();
+        for (at, statement) in statements.into_iter().enumerate() {
+            self.commits_at_once = at + 1 == count;
+            outcome = self.simple_statement(statement, text).await;
+            if outcome.is_err() {
+                break;
             }
         }
-        Ok(())
+        self.commits_at_once = false;
+        let settled = self.settle(outcome.is_err()).await;
+        match outcome.and(settled) {
+            Err(fault) if fault.severity == Severity::Fatal => Err(fault),
+            Err(fault) => {
+                self.failed(&fault.at(sql));
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
     }
 
     async fn simple_statement(
@@ -72,12 +78,15 @@ impl Connection {
                 self.check_transaction()?;
                 let prepared = self.prepared(&name)?;
                 let values = prepared.typed(parameters)?;
-                match &prepared.query {
-                    Some(query) => self.whole_query(query, &values).await,
-                    None => match prepared.command.clone() {
-                        Some(command) => Box::pin(self.noted_command(command, None)).await,
-                        None => Ok(()),
-                    },
+                match (&prepared.query, prepared.command.clone()) {
+                    (Some(query), _) => self.whole_query(query, &values).await,
+                    (None, Some(Command::Write(statement))) => {
+                        let tag = Box::pin(self.write(&statement, &values)).await?;
+                        self.wire.outbox.complete(&tag);
+                        Ok(())
+                    }
+                    (None, Some(command)) => Box::pin(self.noted_command(command, None)).await,
+                    (None, None) => Ok(()),
                 }
             }
             command => Box::pin(self.noted_command(command, None)).await,
@@ -222,13 +231,16 @@ impl Connection {
                 self.reset(name.as_deref())?;
                 "RESET"
             }
-            Command::Discard { is_all } => {
-                if is_all {
-                    self.discard_all()?;
-                    "DISCARD ALL"
-                } else {
-                    "DISCARD"
-                }
+            Command::Discard(Discarded::All) => {
+                self.discard_all().await?;
+                "DISCARD ALL"
+            }
+            // Plans are made anew each time, and there are no sequences.
+            Command::Discard(Discarded::Plans) => "DISCARD PLANS",
+            Command::Discard(Discarded::Sequences) => "DISCARD SEQUENCES",
+            Command::Discard(Discarded::Temporary) => {
+                self.session.discard_temporary();
+                "DISCARD TEMP"
             }
             Command::Prepare { name, types, statement } => {
                 self.prepare(name, &types, *statement).await?;
@@ -243,6 +255,15 @@ impl Connection {
                 "DECLARE CURSOR"
             }
             Command::Fetch(fetch) => &Box::pin(self.fetch(&fetch, formats)).await?,
+            Command::Write(statement) => {
+                &Box::pin(self.write(&statement, &Default::default())).await?
+            }
+            Command::CopyIn(copy) => {
+                let rows = Box::pin(self.copy_from(&copy)).await?;
+                self.settle_if_alone().await?;
+                &format!("COPY {rows}")
+            }
+            Command::Materialize(asked) => Box::pin(self.materialize(&asked)).await?,
             Command::Copy(copy) => &format!("COPY {}", Box::pin(self.copy_out(&copy)).await?),
             Command::Close(name) => {
                 self.close_cursor(name.as_deref())?;
@@ -252,73 +273,13 @@ impl Connection {
             Command::Query(_) | Command::Execute { .. } => {
                 return Err(Fault::error("0A000", "EXECUTE cannot be prepared"));
             }
-            transaction => self.transaction(&transaction)?,
+            transaction => Box::pin(self.transaction(&transaction)).await?,
         };
         self.wire.outbox.complete(tag);
         Ok(())
     }
 
-    /// BEGIN, COMMIT and their kin; the tag of the answer.
-    fn transaction(&mut self, command: &Command) -> Result<&'static str, Fault> {
-        use TransactionStatus::{Failed, Idle, Open};
-        let is_open = self.status != Idle;
-        match command {
-            Command::Begin if is_open => {
-                self.warn("25001", "there is already a transaction in progress");
-                Ok("BEGIN")
-            }
-            Command::Begin => {
-                self.begin();
-                Ok("BEGIN")
-            }
-            Command::Commit { is_chained } => {
-                let has_failed = self.status == Failed;
-                self.end(has_failed, *is_chained);
-                Ok(if has_failed { "ROLLBACK" } else { "COMMIT" })
-            }
-            Command::Rollback { is_chained } => {
-                self.end(true, *is_chained);
-                Ok("ROLLBACK")
-            }
-            _ if !is_open => {
-                Err(Fault::error("25P01", "SAVEPOINT can only be used in transaction blocks"))
-            }
-            // Nothing is written, so that going back to a savepoint has nothing to undo.
-            Command::RollbackTo => {
-                self.status = Open;
-                Ok("ROLLBACK")
-            }
-            Command::Release => Ok("RELEASE"),
-            _ => Ok("SAVEPOINT"),
-        }
-    }
-
-    /// Opens a transaction: all its statements read the tables as they are now.
-    fn begin(&mut self) {
-        self.session.advance();
-        self.session.pin(true);
-        self.settings.begin();
-        self.status = TransactionStatus::Open;
-    }
-
-    fn end(&mut self, has_failed: bool, is_chained: bool) {
-        if self.status == TransactionStatus::Idle {
-            self.warn("25P01", NO_TRANSACTION);
-            return;
-        }
-        self.session.pin(false);
-        for (name, value) in self.settings.end(has_failed) {
-            self.apply(name, &value);
-        }
-        self.portals.clear();
-        self.end_cursors(has_failed);
-        self.status = TransactionStatus::Idle;
-        if is_chained {
-            self.begin();
-        }
-    }
-
-    fn warn(&mut self, sqlstate: &str, message: &str) {
+    pub(super) fn warn(&mut self, sqlstate: &str, message: &str) {
         self.wire.outbox.notice(&Fault::warning(sqlstate, message));
     }
 
@@ -354,7 +315,8 @@ impl Connection {
     }
 
     /// Makes a value that is known to be good hold, and tells the client if it wants to know.
-    fn apply(&mut self, name: &'static str, value: &str) {
+    pub(super) fn apply(&mut self, name: &'static str, value: &str) {
+        self.session.tell(name, value);
         if settings::is_of_session(name)
             && let Err(error) = self.session.set(name, value)
         {
@@ -368,13 +330,15 @@ impl Connection {
         }
     }
 
-    fn discard_all(&mut self) -> Result<(), Fault> {
+    async fn discard_all(&mut self) -> Result<(), Fault> {
         if self.status != TransactionStatus::Idle {
             return Err(Fault::error("25001", "DISCARD ALL cannot run inside a transaction block"));
         }
+        self.settle(false).await?;
         self.portals.clear();
         self.cursors.clear();
         self.statements.clear();
+        self.session.discard_temporary();
         self.reset(None)
     }
 
@@ -401,8 +365,11 @@ impl Connection {
             })
             .collect::<Result<_, _>>()?;
         let prepared = Prepared::of(&self.session, statement, None, &declared).await?;
-        if prepared.query.is_none() {
-            return Err(Fault::error("42601", "only a query can be prepared"));
+        let is_write =
+            matches!(&prepared.command, Some(Command::Write(write)) if is_of_rows(write));
+        if prepared.query.is_none() && !is_write {
+            let message = "only a query, INSERT, UPDATE or DELETE can be prepared";
+            return Err(Fault::error("42601", message));
         }
         self.statements.insert(name, Arc::new(prepared));
         Ok(())

@@ -28,7 +28,8 @@ impl Connection {
             Self::check_room(self.statements.len(), "prepared statements")?;
         }
         let parsed = guarded(Prepared::parse(&self.session, &parse.query, &parse.type_oids));
-        let mut prepared = parsed.await??;
+        let parsed = parsed.await?.map_err(|error| Fault::from(error).at(&parse.query));
+        let mut prepared = parsed?;
         if let Some(Command::Fetch(fetch)) = &prepared.command
             && !fetch.is_move
         {
@@ -106,6 +107,12 @@ impl Connection {
             declared.values = portal.values.clone();
         }
         self.source.clone_from(&portal.prepared.source);
+        if let Command::Write(statement) = &command {
+            self.check_transaction()?;
+            let tag = Box::pin(self.write(statement, &portal.values)).await?;
+            self.wire.outbox.complete(&tag);
+            return Ok(());
+        }
         if portal.prepared.query.is_none() {
             Box::pin(self.noted_command(command, Some(&portal.formats))).await?;
             return Ok(());

@@ -7,6 +7,8 @@ use crate::error::Error;
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Severity {
+    /// Good to know.
+    Notice,
     /// Worth knowing.
     Warning,
     /// The statement failed.
@@ -18,6 +20,7 @@ pub(super) enum Severity {
 impl Severity {
     pub(super) fn as_str(self) -> &'static str {
         match self {
+            Self::Notice => "NOTICE",
             Self::Warning => "WARNING",
             Self::Error => "ERROR",
             Self::Fatal => "FATAL",
@@ -31,7 +34,13 @@ pub(super) struct Fault {
     pub(super) severity: Severity,
     pub(super) sqlstate: String,
     pub(super) message: String,
+    /// More of what is wrong.
+    pub(super) detail: Option<String>,
     pub(super) hint: Option<String>,
+    /// Where it happened.
+    pub(super) context: Option<String>,
+    /// Character of the statement, counted from 1.
+    pub(super) position: Option<usize>,
 }
 
 impl Fault {
@@ -41,7 +50,10 @@ impl Fault {
             severity: Severity::Error,
             sqlstate: sqlstate.into(),
             message: message.into(),
+            detail: None,
             hint: None,
+            context: None,
+            position: None,
         }
     }
 
@@ -53,6 +65,21 @@ impl Fault {
     /// A warning.
     pub(super) fn warning(sqlstate: &str, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(sqlstate, message) }
+    }
+
+    /// A notice.
+    pub(super) fn notice(sqlstate: &str, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Notice, ..Self::error(sqlstate, message) }
+    }
+
+    /// The same, with more of what is wrong.
+    pub(super) fn with_detail(self, detail: impl Into<String>) -> Self {
+        Self { detail: Some(detail.into()), ..self }
+    }
+
+    /// The same, with where it happened.
+    pub(super) fn with_context(self, context: impl Into<String>) -> Self {
+        Self { context: Some(context.into()), ..self }
     }
 
     /// The same, ending the connection.
@@ -75,19 +102,28 @@ impl From<Error> for Fault {
 impl From<&Error> for Fault {
     fn from(error: &Error) -> Self {
         let sqlstate = error.sqlstate();
-        let message = match sqlstate {
-            "58030" => {
-                tracing::error!(error = error.chain(), "storage failed");
-                "the tables' storage could not be read".to_owned()
+        let (message, what) = match sqlstate {
+            "58030" => ("the tables' storage could not be read", "storage failed"),
+            "XX000" => ("internal error", "internal error"),
+            _ => {
+                let fault = Self::error(sqlstate, primary(&said(error)));
+                return Self { hint: error.hint(), ..fault };
             }
-            "XX000" => {
-                tracing::error!(error = error.chain(), "internal error");
-                primary(&said(error))
-            }
-            _ => primary(&said(error)),
         };
-        Self { hint: error.hint(), ..Self::error(sqlstate, message) }
+        // What happened may name paths, hosts and values: it stays here, and the client gets a number
+        // by which it is found.
+        let id = error_id();
+        tracing::error!(error_id = id, error = error.chain(), "{what}");
+        let hint = format!("The server's log says more under error id {id}.");
+        Self::error(sqlstate, message).with_hint(hint)
     }
+}
+
+/// A number for one error, as 8 digits.
+fn error_id() -> String {
+    // Without randomness, which happens to nobody, all errors are called alike.
+    let id = super::roles::random_bytes::<4>().map(u32::from_be_bytes).unwrap_or_default();
+    format!("{id:08x}")
 }
 
 /// What is wrong, without the steps of the engine that met it.
@@ -174,8 +210,17 @@ mod tests {
     }
 
     #[test]
-    fn storage_errors_name_no_paths() {
-        let error = Error::file("read", "/srv/lake/secret", std::io::Error::other("denied"));
-        assert!(!Fault::from(error).message.contains("secret"));
+    fn what_failed_inside_is_told_by_a_number_only() {
+        let storage = Error::file("read", "/srv/lake/secret", std::io::Error::other("denied"));
+        let ours = Error::statement("XX000", "assertion failed at /srv/lake/secret");
+        let engines = DataFusionError::Internal("secret. This issue was likely caused by".into());
+        for error in [storage, ours, Error::from(engines)] {
+            let fault = Fault::from(error);
+            let hint = fault.hint.expect("an id");
+            assert!(!format!("{}{hint}", fault.message).contains("secret"), "{}", fault.message);
+            assert!(!fault.message.contains("issue"), "{}", fault.message);
+            let (_, id) = hint.split_once("error id ").expect("an id");
+            assert_eq!(id.trim_end_matches('.').len(), 8, "{hint}");
+        }
     }
 }

@@ -2,18 +2,28 @@
 //!
 //! Whatever goes wrong here is FATAL and ends the connection; there is no state in which a client
 //! that did not log in could be heard.
+//! Inside TLS the exchange is offered bound to the certificate too, so that a client that asks for it
+//! notices anybody in between.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use pgwire::api::auth::sasl::scram::ScramServerAuth;
 use tokio::io::{AsyncWriteExt, WriteHalf};
 
+use super::Shared;
+use super::connection::login_event;
 use super::fault::Fault;
 use super::framing::{Body, Frames, Stream, invalid};
+use super::metrics::METRICS;
 use super::outbox::Outbox;
-use super::roles::{Pretender, Roles};
-use crate::session::CATALOG;
+use super::roles::Verifier;
+use crate::session::{Access, CATALOG};
 
 const MECHANISM: &str = "SCRAM-SHA-256";
+/// The same, bound to the encryption it runs in.
+const MECHANISM_BOUND: &str = "SCRAM-SHA-256-PLUS";
 const AUTHENTICATION_OK: i32 = 0;
 const AUTHENTICATION_SASL: i32 = 10;
 const AUTHENTICATION_SASL_CONTINUE: i32 = 11;
@@ -115,50 +125,114 @@ fn parse_options(text: &str) -> Result<Vec<(String, String)>, Fault> {
     Ok(settings)
 }
 
-/// Takes `startup.user` through SCRAM-SHA-256 against `roles`.
+/// Somebody who says who they are.
+pub(super) struct Attempt {
+    pub(super) startup: Startup,
+    pub(super) peer: IpAddr,
+    pub(super) is_encrypted: bool,
+}
+
+/// Who was let in: the start-up message, and the rights of its role with the edition they are from.
+pub(super) type Admitted = (Startup, (u64, Access));
+
+/// Takes the user of `attempt` through SCRAM-SHA-256.
 ///
 /// # Errors
-/// FATAL 28P01 for a wrong password or an unknown user alike, 08P01 for anything else than an
-/// answer of the exchange.
+/// FATAL 28P01 for a wrong password or an unknown user alike, 28000 for an address that failed too
+/// often, 08P01 for anything else than an answer of the exchange; each with the time that its answer
+/// has to wait.
 pub(super) async fn log_in(
-    startup: &Startup,
-    roles: &Roles,
-    pretender: &Pretender,
+    shared: &Shared,
+    attempt: Attempt,
     frames: &mut Frames,
     writer: &mut WriteHalf<Stream>,
-) -> Result<(), Fault> {
+) -> Result<Admitted, (Fault, Duration)> {
+    let Attempt { startup, peer, is_encrypted } = attempt;
+    let fail = |fault: Fault, delay| {
+        METRICS.logins_failed.add(1);
+        tracing::warn!(user = startup.user, %peer, sqlstate = fault.sqlstate, "login failed");
+        login_event(shared, &startup.user, &peer.to_string(), &fault.sqlstate);
+        (fault, delay)
+    };
+    if let Some(left) = shared.throttle.refused(peer, Instant::now()) {
+        let fault = Fault::fatal("28000", "too many failed logins from this address");
+        let hint = format!("Try again in {} seconds.", left.as_secs() + 1);
+        return Err(fail(fault.with_hint(hint), Duration::ZERO));
+    }
+    // Taken before the roles: a change in between is then followed once more.
+    let edition = shared.roles.edition();
+    let roles = shared.roles.current(&shared.engine).await;
+    // An operator sits at the machine; from elsewhere there is no such role.
+    let access = roles.access(&startup.user);
+    let access = access.filter(|access| !access.is_admin() || peer.to_canonical().is_loopback());
+    let verifier = roles.verifier(&startup.user).filter(|_| access.is_some());
+    let encryption = shared.encryption();
+    let exchange = encryption.exchange(is_encrypted);
+    let known = verifier.cloned().ok_or_else(|| shared.pretender.verifier(&startup.user));
+    let proven = prove(&startup, known, &exchange, frames, writer).await;
+    match (proven, access) {
+        (Ok(true), Some(access)) => {
+            shared.throttle.succeeded(&startup.user, peer);
+            Ok((startup, (edition, access)))
+        }
+        (Ok(_), _) => {
+            let message = format!("password authentication failed for user \"{}\"", startup.user);
+            let delay = shared.throttle.failed(&startup.user, peer, Instant::now());
+            Err(fail(Fault::fatal("28P01", message), delay))
+        }
+        (Err(fault), _) => Err(fail(fault, Duration::ZERO)),
+    }
+}
+
+/// Runs the exchange and tells the client if it succeeded; whether it did.
+///
+/// With a made-up verifier (`Err`) every step is the same, and none succeeds.
+async fn prove(
+    startup: &Startup,
+    known: Result<Verifier, Verifier>,
+    exchange: &ScramServerAuth,
+    frames: &mut Frames,
+    writer: &mut WriteHalf<Stream>,
+) -> Result<bool, Fault> {
     let mut outbox = Outbox::default();
     if startup.minor > MINOR_MAX || !startup.unknown_options.is_empty() {
         outbox.negotiate_version(startup.minor.min(MINOR_MAX), &startup.unknown_options);
     }
-    outbox.authentication(AUTHENTICATION_SASL, format!("{MECHANISM}\0\0").as_bytes());
-    let mut first = Body(exchange(&mut outbox, frames, writer).await?);
+    let offered = match exchange.supports_channel_binding() {
+        true => format!("{MECHANISM_BOUND}\0{MECHANISM}\0\0"),
+        false => format!("{MECHANISM}\0\0"),
+    };
+    outbox.authentication(AUTHENTICATION_SASL, offered.as_bytes());
+    let mut first = Body(answer(&mut outbox, frames, writer).await?);
     let mechanism = first.text()?;
-    if mechanism != MECHANISM {
+    let is_bound = mechanism == MECHANISM_BOUND && exchange.supports_channel_binding();
+    if mechanism != MECHANISM && !is_bound {
         return Err(invalid("client selected an invalid SASL authentication mechanism"));
     }
     let length = usize::try_from(first.i32()?).map_err(|_| malformed())?;
     let first = first.bytes(length)?;
-
-    let known = roles.verifier(&startup.user);
-    let verifier = known.cloned().unwrap_or_else(|| pretender.verifier(&startup.user));
-    let (challenge, waiting) = ScramServerAuth::new()
+    // Whoever chose the bound exchange binds it, and nobody else does.
+    if first.starts_with(b"p=") != is_bound {
+        return Err(malformed());
+    }
+    let is_known = known.is_ok();
+    let (Ok(verifier) | Err(verifier)) = known;
+    let (challenge, waiting) = exchange
         .on_client_first_message_with_secret(&first, verifier.secret())
         .map_err(|_| malformed())?;
     outbox.authentication(AUTHENTICATION_SASL_CONTINUE, challenge.as_bytes());
-    let last = exchange(&mut outbox, frames, writer).await?;
-    let proof = waiting.on_client_final_message(&last);
-    let (Ok(answer), true) = (proof, known.is_some()) else {
-        let message = format!("password authentication failed for user \"{}\"", startup.user);
-        return Err(Fault::fatal("28P01", message));
+    let last = answer(&mut outbox, frames, writer).await?;
+    let (Ok(proof), true) = (waiting.on_client_final_message(&last), is_known) else {
+        return Ok(false);
     };
-    outbox.authentication(AUTHENTICATION_SASL_FINAL, answer.as_bytes());
+    outbox.authentication(AUTHENTICATION_SASL_FINAL, proof.as_bytes());
     outbox.authentication(AUTHENTICATION_OK, &[]);
-    writer.write_all(&outbox.bytes).await.map_err(|_| gone())
+    writer.write_all(&outbox.bytes).await.map_err(|_| gone())?;
+    Ok(true)
 }
 
 /// Sends what is in `outbox`; the client's next answer.
-async fn exchange(
+async fn answer(
     outbox: &mut Outbox,
     frames: &mut Frames,
     writer: &mut WriteHalf<Stream>,

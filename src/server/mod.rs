@@ -12,6 +12,9 @@ mod cancel;
 mod catalog;
 mod connection;
 mod copy;
+mod copy_in;
+mod copy_rows;
+mod copy_value;
 mod cursors;
 pub mod encode;
 mod execute;
@@ -25,20 +28,24 @@ mod http;
 mod loads;
 mod login;
 mod masking;
+mod materialize;
 mod metrics;
 mod monitor;
 mod names;
 mod outbox;
 mod parameters;
+mod position;
 mod prepared;
 pub mod roles;
 mod rows;
 mod settings;
 mod start;
 mod statement;
+mod throttle;
 mod tls;
 mod turns;
 mod wire;
+mod write;
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
@@ -47,6 +54,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -62,6 +70,7 @@ struct Shared {
     engine: Arc<Engine>,
     roles: roles::RoleBook,
     pretender: roles::Pretender,
+    throttle: throttle::Throttle,
     sessions: Arc<cancel::Sessions>,
     catalog: catalog::Catalog,
     turns: Arc<turns::Turns>,
@@ -90,16 +99,14 @@ impl Shared {
         self.encryption.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Reads roles and certificates again; what cannot be trusted changes nothing.
+    /// Reads the certificate again; one that cannot be trusted changes nothing.
     fn reload(&self) {
-        // The book of roles looks at its file by itself, and logs what is wrong with it.
-        drop(self.roles.current());
         let outcome = Encryption::load(self.engine.config(), self.address);
         let is_ok = outcome.is_ok();
         match outcome {
             Ok(next) => {
                 *self.encryption.write().unwrap_or_else(PoisonError::into_inner) = next;
-                tracing::info!("roles and certificates were read again");
+                tracing::info!("the certificate was read again");
             }
             Err(error) => {
                 tracing::error!(error = error.chain(), "the certificate cannot be read again");
@@ -114,6 +121,7 @@ pub struct Server {
     shared: Arc<Shared>,
     listener: TcpListener,
     http: TcpListener,
+    hangup: Signal,
 }
 
 impl std::fmt::Debug for Server {
@@ -130,7 +138,7 @@ impl Server {
     /// cannot be trusted, and if nobody could log in.
     pub async fn bind(engine: Arc<Engine>) -> Result<Self> {
         let config = engine.config();
-        let roles = roles::RoleBook::open(config.roles_path())?;
+        let roles = roles::RoleBook::open(config.roles_path(), &engine).await?;
         let listener = listen(&config.listen).await?;
         let address = local(&listener, &config.listen)?;
         let encryption = Encryption::load(config, address)?;
@@ -142,9 +150,13 @@ impl Server {
                 reason: format!("must be a loopback address, got {}", config.http),
             });
         }
+        // Heard from now on: before, it would end the process.
+        let hangup =
+            signal(SignalKind::hangup()).map_err(|e| Error::file("watch", "signals", e))?;
         let shared = Shared {
             roles,
             pretender: roles::Pretender::new()?,
+            throttle: throttle::Throttle::new(config),
             sessions: Arc::default(),
             catalog: catalog::Catalog::new(&engine)?,
             turns: turns::Turns::new(config),
@@ -158,7 +170,7 @@ impl Server {
             stopping: CancellationToken::new(),
             engine,
         };
-        Ok(Self { shared: Arc::new(shared), listener, http })
+        Ok(Self { shared: Arc::new(shared), listener, http, hangup })
     }
 
     /// Address of the Postgres protocol.
@@ -177,22 +189,17 @@ impl Server {
         local(&self.http, "health and metrics")
     }
 
-    /// Reads roles and certificates again, whenever it is called.
-    pub fn reloader(&self) -> impl Fn() + Send + 'static {
-        let shared = self.shared.clone();
-        move || shared.reload()
-    }
-
     /// Answers until `shutdown`, then lets running statements end within `drain_timeout_ms`; a
     /// second `hurry` ends them at once.
     pub async fn run(self, shutdown: CancellationToken, hurry: CancellationToken) {
-        let Self { shared, listener, http } = self;
+        let Self { shared, listener, http, hangup } = self;
         let tasks = TaskTracker::new();
         tokio::spawn(http::serve(http, shared.clone()));
         let refreshing = tokio::spawn(refresh(shared.clone()));
         let guarding = tokio::spawn(guard::watch(shared.clone()));
         let version = env!("CARGO_PKG_VERSION");
         shared.audit.event("start", "", "", json!({ "version": version }));
+        let asked = tokio::spawn(reload_when_asked(shared.clone(), hangup));
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => break,
@@ -221,6 +228,7 @@ impl Server {
         // Those that were stopped still tell their clients.
         drop(tokio::time::timeout(Duration::from_secs(2), tasks.wait()).await);
         refreshing.abort();
+        asked.abort();
         guarding.abort();
         shared.audit.event("stop", "", "", json!({}));
         let audited = shared.clone();
@@ -246,6 +254,7 @@ async fn refresh(shared: Arc<Shared>) {
     let mut is_failing = false;
     loop {
         tokio::time::sleep(interval).await;
+        shared.roles.reload(&shared.engine, false).await;
         match shared.engine.refresh().await {
             Ok(_) => is_failing = false,
             Err(error) => {
@@ -259,8 +268,16 @@ async fn refresh(shared: Arc<Shared>) {
     }
 }
 
+/// Reads roles and certificates again at each SIGHUP, whether or not their files look changed.
+async fn reload_when_asked(shared: Arc<Shared>, mut asked: Signal) {
+    while asked.recv().await.is_some() {
+        shared.roles.reload(&shared.engine, true).await;
+        shared.reload();
+    }
+}
+
 /// Takes one connection from its first byte to its last.
-async fn take(shared: Arc<Shared>, socket: TcpStream, client: SocketAddr) {
+async fn take(shared: Arc<Shared>, socket: TcpStream, peer: SocketAddr) {
     if let Err(error) = tune(&socket) {
         tracing::debug!(%error, "a socket could not be tuned");
     }
@@ -279,15 +296,14 @@ async fn take(shared: Arc<Shared>, socket: TcpStream, client: SocketAddr) {
     let limit = Duration::from_millis(shared.engine.config().login_timeout_ms);
     match tokio::time::timeout(limit, tls::open(socket, &shared.encryption())).await {
         Err(_) | Ok(Opening::Gone) => {}
-        Ok(Opening::Cancel(process, secret)) => cancel(&shared, client, process, &secret),
+        Ok(Opening::Cancel(process, secret)) => cancel(&shared, peer, process, &secret),
         Ok(Opening::Refused(mut stream, fault)) => connection::refuse(&mut stream, fault).await,
         Ok(Opening::Session(mut stream, ..)) if open.is_err() => {
             connection::refuse(&mut stream, too_many()).await;
         }
-        Ok(Opening::Session(stream, version, startup)) => {
-            let client = Some(client);
-            let served = connection::serve(shared, stream, version, startup, client, ends_login);
-            Box::pin(served).await;
+        Ok(Opening::Session(stream, version, startup, is_encrypted)) => {
+            let opened = connection::Opened { stream, version, startup, peer, is_encrypted };
+            Box::pin(connection::serve(shared, opened, (open, ends_login))).await;
         }
     }
 }

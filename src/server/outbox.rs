@@ -102,6 +102,15 @@ impl Outbox {
         });
     }
 
+    /// Asks for the rows of a COPY.
+    pub(super) fn copy_in(&mut self, columns: usize, is_binary: bool) {
+        self.message(b'G', |body| {
+            body.push(u8::from(is_binary));
+            body.extend_from_slice(&(columns as i16).to_be_bytes());
+            (0..columns).for_each(|_| body.extend_from_slice(&i16::from(is_binary).to_be_bytes()));
+        });
+    }
+
     /// Says that rows of COPY follow.
     pub(super) fn copy_out(&mut self, columns: usize, is_binary: bool) {
         self.message(b'H', |body| {
@@ -173,12 +182,16 @@ fn push_text(body: &mut Vec<u8>, text: &str) {
 
 fn push_fault(body: &mut Vec<u8>, fault: &Fault) {
     let severity = fault.severity.as_str();
+    let position = fault.position.map(|position| position.to_string());
     let fields = [
         (b'S', Some(severity)),
         (b'V', Some(severity)),
         (b'C', Some(fault.sqlstate.as_str())),
         (b'M', Some(fault.message.as_str())),
+        (b'D', fault.detail.as_deref()),
         (b'H', fault.hint.as_deref()),
+        (b'P', position.as_deref()),
+        (b'W', fault.context.as_deref()),
     ];
     for (field, text) in fields {
         if let Some(text) = text {

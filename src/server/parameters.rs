@@ -9,14 +9,16 @@ use std::ops::ControlFlow;
 use bytes::{Buf, Bytes};
 use datafusion::arrow::array::{Date32Array, Time64MicrosecondArray, TimestampMicrosecondArray};
 use datafusion::sql::sqlparser::ast::{
-    Array, BinaryOperator, CastKind, DataType, Expr, LimitClause, Query, Statement, Value,
-    VisitMut, VisitorMut, visit_expressions_mut,
+    Array, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArguments, LimitClause, Query, Statement, Value, VisitMut, VisitorMut,
+    visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use super::encode::{Format, text_value, types};
 use crate::error::{Error, Result};
+use crate::session::array_elements;
 
 /// As many as Bind can carry.
 const PARAMETERS_MAX: usize = 65_535;
@@ -96,7 +98,70 @@ impl VisitorMut for Syntax {
         {
             self.told.insert(number, oid);
         }
+        self.of_places(expr);
         ControlFlow::Continue(())
+    }
+}
+
+/// Arguments of functions that have one type: name, place, type.
+const ARGUMENTS: &[(&str, usize, u32)] = &[
+    ("left", 1, types::INT4),
+    ("right", 1, types::INT4),
+    ("repeat", 1, types::INT4),
+    ("lpad", 1, types::INT4),
+    ("rpad", 1, types::INT4),
+    ("split_part", 2, types::INT4),
+    ("round", 0, types::NUMERIC),
+    ("round", 1, types::INT4),
+    ("to_char", 1, types::TEXT),
+    ("date_trunc", 0, types::TEXT),
+    ("date_part", 0, types::TEXT),
+];
+
+/// Functions whose arguments are of one type, that of a number written out among them.
+const ALIKE: &[&str] = &["generate_series", "coalesce", "greatest", "least", "nullif"];
+
+impl Syntax {
+    /// Types that the place of a parameter tells: conditions, and arguments of known functions.
+    fn of_places(&mut self, expr: &Expr) {
+        let mut tell = |expr: &Expr, oid: u32| {
+            if let Some(number) = number(expr) {
+                self.told.entry(number).or_insert(oid);
+            }
+        };
+        match expr {
+            Expr::Case { operand: None, conditions, .. } => {
+                conditions.iter().for_each(|when| tell(&when.condition, types::BOOL));
+            }
+            Expr::BinaryOp { left, op: BinaryOperator::And | BinaryOperator::Or, right } => {
+                tell(left, types::BOOL);
+                tell(right, types::BOOL);
+            }
+            Expr::Substring { substring_from, substring_for, .. } => {
+                substring_from.iter().chain(substring_for).for_each(|at| tell(at, types::INT4));
+            }
+            Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) => {
+                let name = name.to_string().to_lowercase();
+                let given = list.args.iter().map(|arg| match arg {
+                    FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
+                    _ => None,
+                });
+                let given: Vec<_> = given.flatten().collect();
+                let is_whole = |expr: &Expr| {
+                    matches!(expr, Expr::Value(value) if matches!(&value.value,
+                        Value::Number(text, _) if text.parse::<i32>().is_ok()))
+                };
+                if ALIKE.contains(&name.as_str()) && given.iter().any(|expr| is_whole(expr)) {
+                    given.iter().for_each(|expr| tell(expr, types::INT4));
+                }
+                for (_, place, oid) in ARGUMENTS.iter().filter(|(known, ..)| *known == name) {
+                    if let Some(expr) = given.get(*place) {
+                        tell(expr, *oid);
+                    }
+                }
+            }
+            _ => {}
+        }
     }
 }
 
@@ -111,6 +176,11 @@ pub(super) fn any_to_in(statement: &mut Statement) -> Vec<usize> {
         {
             changed.push(at);
             *expr = Expr::InList { expr: left.clone(), list: vec![*right.clone()], negated: false };
+        } else if let Expr::AllOp { left, compare_op: BinaryOperator::NotEq, right } = expr
+            && let Some(at) = number(right)
+        {
+            changed.push(at);
+            *expr = Expr::InList { expr: left.clone(), list: vec![*right.clone()], negated: true };
         }
         ControlFlow::Continue(())
     });
@@ -145,7 +215,7 @@ pub(super) fn value(oid: u32, sent: &Sent, number: usize) -> Result<Expr> {
     let Some(bytes) = &sent.bytes else { return Ok(null(oid)) };
     if let Some((element, _)) = types::ARRAYS.iter().find(|(_, array)| *array == oid) {
         let elements = match sent.format {
-            Format::Text => elements_of_text(utf8(bytes, number)?),
+            Format::Text => array_elements(utf8(bytes, number)?),
             Format::Binary => elements_of_binary(bytes.clone(), *element),
         };
         let elements = elements.ok_or_else(|| refuse(oid, sent, number))?;
@@ -221,11 +291,22 @@ fn of_text(oid: u32, text: &str) -> Option<Expr> {
             let is_hex = hex.len() % 2 == 0 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
             is_hex.then(|| literal(Value::HexStringLiteral(hex.to_owned())))?
         }
+        types::DATE if is_day_with_more(trimmed) => cast(string(&trimmed[..10]), sql_type(oid)),
         types::DATE | types::TIME | types::TIMESTAMP | types::TIMESTAMPTZ | types::INTERVAL => {
             cast(string(trimmed), sql_type(oid))
         }
         _ => string(text),
     })
+}
+
+/// Whether a day is followed by a zone or a time, which pgjdbc writes and a date leaves out.
+fn is_day_with_more(text: &str) -> bool {
+    let mut parts = text.bytes().enumerate();
+    let is_day = parts.by_ref().take(10).all(|(at, byte)| match at {
+        4 | 7 => byte == b'-',
+        _ => byte.is_ascii_digit(),
+    });
+    is_day && matches!(parts.next(), Some((_, b' ' | b'+' | b'T')))
 }
 
 /// A decimal of exactly the digits of `text`.
@@ -303,7 +384,7 @@ fn width_is_fixed(oid: u32) -> bool {
 }
 
 /// Base-10,000 digits with a weight, a sign and a scale.
-fn numeric_of_binary(mut bytes: Bytes) -> Option<String> {
+pub(super) fn numeric_of_binary(mut bytes: Bytes) -> Option<String> {
     let (count, weight) = (bytes.get_u16(), i32::from(bytes.get_i16()));
     let (sign, scale) = (bytes.get_u16(), usize::from(bytes.get_u16()));
     if bytes.len() != usize::from(count) * 2 || !matches!(sign, 0 | 0x4000) || scale > 76 {
@@ -328,52 +409,8 @@ fn numeric_of_binary(mut bytes: Bytes) -> Option<String> {
     Some(if scale == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{part}") })
 }
 
-/// The elements of `{a,"b c",NULL}`, one dimension.
-fn elements_of_text(text: &str) -> Option<Vec<Option<String>>> {
-    let inner = text.trim().strip_prefix('{')?.strip_suffix('}')?;
-    if inner.trim().is_empty() {
-        return Some(vec![]);
-    }
-    let mut elements = vec![];
-    let mut characters = inner.chars().peekable();
-    loop {
-        let (mut element, mut is_quoted) = (String::new(), false);
-        while characters.next_if(|c| c.is_whitespace()).is_some() {}
-        if characters.next_if_eq(&'"').is_some() {
-            is_quoted = true;
-            loop {
-                match characters.next()? {
-                    '"' => break,
-                    '\\' => element.push(characters.next()?),
-                    other => element.push(other),
-                }
-            }
-            while characters.next_if(|c| c.is_whitespace()).is_some() {}
-        } else {
-            while let Some(character) = characters.next_if(|c| *c != ',') {
-                match character {
-                    '{' | '}' | '"' => return None,
-                    '\\' => element.push(characters.next()?),
-                    other => element.push(other),
-                }
-            }
-            element.truncate(element.trim_end().len());
-        }
-        let is_null = !is_quoted && element.eq_ignore_ascii_case("null");
-        if !is_quoted && element.is_empty() {
-            return None;
-        }
-        elements.push((!is_null).then_some(element));
-        match characters.next() {
-            None => return Some(elements),
-            Some(',') => {}
-            Some(_) => return None,
-        }
-    }
-}
-
 /// The elements of a binary array of at most one dimension.
-fn elements_of_binary(mut bytes: Bytes, element: u32) -> Option<Vec<Option<String>>> {
+pub(super) fn elements_of_binary(mut bytes: Bytes, element: u32) -> Option<Vec<Option<String>>> {
     if bytes.len() < 12 {
         return None;
     }

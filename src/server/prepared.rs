@@ -16,7 +16,7 @@ use super::parameters::{self, Sent};
 use super::rows::{self, Rows};
 use super::statement::Command;
 use crate::error::{Error, Result};
-use crate::session::Session;
+use crate::session::{Session, Write};
 
 /// A query in the shape that the planner takes, and the names of its columns.
 #[derive(Debug, Clone)]
@@ -115,6 +115,10 @@ impl Prepared {
                 Command::Declare(declared) if count > 0 => {
                     infer(session, declared.statement(), None, count, declared_types).await?
                 }
+                // Asked even without parameters: what is wrong with a write is told at once.
+                Command::Write(statement) if is_of_rows(statement) || count > 0 => {
+                    infer_write(session, statement, count, declared_types).await?
+                }
                 _ => vec![],
             };
             return Ok(Self { command: Some(command), query: None, parameters, columns, source });
@@ -166,6 +170,37 @@ impl Prepared {
         let pairs = given.into_iter().zip(&self.parameters).enumerate();
         Ok(pairs.map(|(at, (expr, oid))| (at + 1, parameters::typed(expr, *oid))).collect())
     }
+}
+
+/// Whether `statement` writes rows into a table that is there.
+pub(super) fn is_of_rows(statement: &Statement) -> bool {
+    matches!(statement, Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_))
+}
+
+/// Types of the parameters of a write.
+async fn infer_write(
+    session: &Session,
+    statement: &Statement,
+    count: usize,
+    declared: &[u32],
+) -> Result<Vec<u32>> {
+    if Write::of(statement).is_some_and(|write| matches!(write, Write::Refused { .. })) {
+        // Told when it is executed.
+        return Ok(vec![types::TEXT; count]);
+    }
+    let mut statement = statement.clone();
+    let mut known = parameters::told_by_syntax(&mut statement);
+    let given = declared.iter().enumerate().filter(|(_, oid)| ![0, types::UNKNOWN].contains(oid));
+    known.extend(given.map(|(at, oid)| (at + 1, *oid)));
+    let nulls = known.iter().map(|(number, oid)| (*number, parameters::null(*oid))).collect();
+    parameters::substitute(&mut statement, &nulls);
+    for (name, data_type) in session.parameter_types(statement).await? {
+        let Some(number) = name.strip_prefix('$').and_then(|n| n.parse().ok()) else { continue };
+        let found = data_type.filter(|found| *found != DataType::Null);
+        let oid = found.map_or(Ok(types::TEXT), |found| types::of(&found).map(|t| t.oid))?;
+        known.entry(number).or_insert(oid);
+    }
+    Ok((1..=count).map(|number| known.get(&number).copied().unwrap_or(types::TEXT)).collect())
 }
 
 /// Types of `count` parameters: as declared, as the syntax tells, as the planner finds, or text.

@@ -1,18 +1,21 @@
-//! Who may log in: a file of roles and SCRAM verifiers, one a line, as Postgres stores them.
+//! Who may log in and see what: a file of roles, their SCRAM verifiers and their rights.
 //!
 //! `name SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey`: from such a line nobody can log in
 //! without finding the password first.
+//! `name NOLOGIN` is a role for others to be members of.
+//! Lines that begin with a space are [`rights`] of the role above them.
 //! Changes are written beside the file, synced and renamed over it, so that a reader sees the old
 //! roles or the new ones.
 
-use std::collections::BTreeMap;
+mod book;
+pub mod rights;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -20,7 +23,11 @@ use hmac::{Hmac, Mac};
 use pgwire::api::auth::sasl::scram::{ScramSecret, gen_salted_password};
 use sha2::Sha256;
 
+pub(super) use book::RoleBook;
+use rights::Rights;
+
 use crate::error::{Error, Result};
+use crate::session::{Access, Policies, Profile, Sight};
 
 const MECHANISM: &str = "SCRAM-SHA-256";
 /// RFC 7677 asks for 4,096 at least; a login may cost some milliseconds.
@@ -96,15 +103,31 @@ impl Verifier {
     }
 }
 
+/// One role of the file.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Role {
+    /// `None` for a role that nobody logs in as.
+    verifier: Option<Verifier>,
+    /// What it may.
+    pub rights: Rights,
+}
+
+/// What stands in the place of a verifier for a role that nobody logs in as.
+const NO_LOGIN: &str = "NOLOGIN";
+/// What the line with the key of hashed values begins with; no role can be called so.
+const MASK_KEY: &str = "=mask-key ";
+
 /// The roles of a file.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Roles {
-    verifiers: BTreeMap<String, Verifier>,
+    roles: BTreeMap<String, Role>,
+    /// Key of hashed values; made when first needed.
+    mask_key: Vec<u8>,
 }
 
 impl fmt::Debug for Roles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.verifiers.keys()).finish()
+        f.debug_list().entries(self.roles.keys()).finish()
     }
 }
 
@@ -112,7 +135,7 @@ impl Roles {
     /// Reads the roles of `path`; a file that does not exist has none.
     ///
     /// # Errors
-    /// [`Error::Credential`] if others may read the file or a line is not a role,
+    /// [`Error::Credential`] if others may read the file or a line is not what it should be,
     /// [`Error::File`] if it cannot be read.
     pub fn load(path: &Path) -> Result<Self> {
         let metadata = match fs::metadata(path) {
@@ -122,42 +145,167 @@ impl Roles {
         };
         check_private(path, &metadata)?;
         let text = fs::read_to_string(path).map_err(|e| Error::file("read", path, e))?;
-        let mut verifiers = BTreeMap::new();
+        Self::parse(&text).map_err(|reason| Error::Credential { path: path.to_owned(), reason })
+    }
+
+    /// Reads `text`; what is wrong names the line and does not show it, for it may hold a key.
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut roles = Self::default();
+        let mut current: Option<(String, Role, bool)> = None;
         for (at, line) in text.lines().enumerate() {
+            let wrong = |what: &str| format!("line {} is not {what}", at + 1);
             if line.trim().is_empty() || line.starts_with('#') {
                 continue;
             }
-            let role = line.split_once(' ').and_then(|(name, verifier)| {
-                Some((name.to_owned(), Verifier::parse(verifier.trim())?))
+            if line.starts_with([' ', '\t']) {
+                let Some((_, role, has_lines)) = &mut current else {
+                    return Err(wrong("below a role"));
+                };
+                if !std::mem::replace(has_lines, true) {
+                    role.rights = Rights::none();
+                }
+                role.rights.add(line.trim()).ok_or_else(|| wrong("a right of a role"))?;
+                continue;
+            }
+            roles.keep(current.take());
+            if let Some(key) = line.strip_prefix(MASK_KEY) {
+                roles.mask_key =
+                    STANDARD.decode(key.trim()).map_err(|_| wrong("a key in base64"))?;
+                continue;
+            }
+            let role = line.split_once(' ').and_then(|(name, verifier)| match verifier.trim() {
+                NO_LOGIN => Some((name, None)),
+                text => Some((name, Some(Verifier::parse(text)?))),
             });
-            let Some((name, verifier)) = role else {
-                // The line itself is not shown: it may hold a key.
-                let reason = format!("line {} is not a role and its verifier", at + 1);
-                return Err(Error::Credential { path: path.to_owned(), reason });
-            };
-            verifiers.insert(name, verifier);
+            let (name, verifier) = role.ok_or_else(|| wrong("a role and its verifier"))?;
+            if roles.roles.contains_key(name) {
+                return Err(wrong("the only one of its role"));
+            }
+            let role = Role { verifier, rights: Rights::default() };
+            current = Some((name.to_owned(), role, false));
         }
-        Ok(Self { verifiers })
+        roles.keep(current);
+        roles.check()?;
+        Ok(roles)
+    }
+
+    fn keep(&mut self, role: Option<(String, Role, bool)>) {
+        self.roles.extend(role.map(|(name, role, _)| (name, role)));
+    }
+
+    /// Refuses members of what does not exist, and hashes without a key.
+    fn check(&self) -> Result<(), String> {
+        for (name, role) in &self.roles {
+            if let Some(group) = role.rights.member_of.iter().find(|g| !self.roles.contains_key(*g))
+            {
+                return Err(format!("role {name} is a member of {group}, which does not exist"));
+            }
+        }
+        let masks = self.roles.values().flat_map(|role| role.rights.masks.values());
+        let has_hashes = masks.into_iter().any(|mask| *mask == crate::session::Mask::Hash);
+        match has_hashes && self.mask_key.len() < KEY_BYTES {
+            true => Err(format!("has hashed columns and no `{}` line", MASK_KEY.trim())),
+            false => Ok(()),
+        }
     }
 
     /// Names of the roles, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.verifiers.keys().map(String::as_str)
+        self.roles.keys().map(String::as_str)
     }
 
     /// Whether nobody can log in.
     pub fn is_empty(&self) -> bool {
-        self.verifiers.is_empty()
+        self.roles.values().all(|role| role.verifier.is_none())
     }
 
-    /// The verifier of `name`.
+    /// The verifier of `name`, if it logs in.
     pub fn verifier(&self, name: &str) -> Option<&Verifier> {
-        self.verifiers.get(name)
+        self.roles.get(name)?.verifier.as_ref()
+    }
+
+    /// The role called `name`.
+    pub fn role(&self, name: &str) -> Option<&Role> {
+        self.roles.get(name)
+    }
+
+    /// What a session of `name` may: its own rights and those of the roles it is a member of.
+    ///
+    /// Grants add up; row policies and masks all hold.
+    pub fn access(&self, name: &str) -> Option<Access> {
+        let role = self.roles.get(name)?;
+        let groups = self.memberships(name);
+        let all: Vec<&Rights> = std::iter::once(name)
+            .chain(groups.iter().map(String::as_str))
+            .filter_map(|name| self.roles.get(name).map(|role| &role.rights))
+            .collect();
+        let mut policies = Policies::new(name, &self.mask_key);
+        for rights in &all {
+            for (relation, condition) in &rights.rows {
+                policies.add_rows(relation.clone(), condition);
+            }
+            for ((relation, column), mask) in &rights.masks {
+                policies.add_mask(relation.clone(), column, *mask);
+            }
+        }
+        let is_limited = !policies.is_empty();
+        let sights = all.iter().map(|rights| {
+            let mut sight = Sight { reads: vec![], hides: rights.hides.clone() };
+            if rights.is_standard {
+                sight.reads = Sight::standard(is_limited).reads;
+            }
+            sight.reads.extend(rights.reads.iter().cloned());
+            sight
+        });
+        let profile = role.rights.profile;
+        let mut access = match profile {
+            Profile::Admin => Access::reading(name),
+            _ => Access::seeing(name, profile, sights.collect(), policies),
+        };
+        for schema in all.iter().flat_map(|rights| &rights.owned) {
+            access = access.owning(schema);
+        }
+        for group in &groups {
+            access = access.member(group);
+        }
+        Some(access.limited(role.rights.limits_resolved()))
+    }
+
+    /// The roles that `name` is a member of, and those that they are members of.
+    fn memberships(&self, name: &str) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let mut open = vec![name];
+        while let Some(next) = open.pop() {
+            let Some(role) = self.roles.get(next) else { continue };
+            for group in &role.rights.member_of {
+                if group != name && found.insert(group.clone()) {
+                    open.push(group);
+                }
+            }
+        }
+        found
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        if !self.mask_key.is_empty() {
+            text = format!("{MASK_KEY}{}\n", STANDARD.encode(&self.mask_key));
+        }
+        for (name, role) in &self.roles {
+            text.push_str(&match &role.verifier {
+                Some(verifier) => verifier.line(name),
+                None => format!("{name} {NO_LOGIN}\n"),
+            });
+            text.push_str(&role.rights.lines());
+        }
+        text
     }
 
     fn save(&self, path: &Path) -> Result<()> {
-        let text: String = self.verifiers.iter().map(|(name, v)| v.line(name)).collect();
-        replace(path, text.as_bytes()).map_err(|e| Error::file("write", path, e))
+        // What could not be read again is not written.
+        Self::parse(&self.text())
+            .map_err(|reason| Error::Credential { path: path.to_owned(), reason })?;
+        replace(path, self.text().as_bytes()).map_err(|e| Error::file("write", path, e))
     }
 }
 
@@ -166,27 +314,71 @@ impl Roles {
 /// # Errors
 /// [`Error::Role`] for a name or password that will not do, and those of [`Roles::load`].
 pub fn add(path: &Path, name: &str, password: &str) -> Result<bool> {
+    add_with(path, name, Some(password), None)
+}
+
+/// The same with `rights`, if the role is new or they are given; without a password nobody logs in
+/// as the role.
+///
+/// # Errors
+/// Those of [`add`].
+pub fn add_with(
+    path: &Path,
+    name: &str,
+    password: Option<&str>,
+    rights: Option<Rights>,
+) -> Result<bool> {
     check_name(name)?;
-    if password.chars().count() < PASSWORD_CHARACTERS_MIN {
+    if password.is_some_and(|text| text.chars().count() < PASSWORD_CHARACTERS_MIN) {
         let reason = format!("needs a password of {PASSWORD_CHARACTERS_MIN} characters or more");
         return Err(Error::Role { name: name.into(), reason });
     }
+    let verifier = password.map(Verifier::of_password).transpose()?;
     let mut roles = Roles::load(path)?;
-    let former = roles.verifiers.insert(name.to_owned(), Verifier::of_password(password)?);
+    let former = roles.roles.get(name).map(|role| role.rights.clone());
+    let is_new = former.is_none();
+    let rights = rights.or(former).unwrap_or_default();
+    roles.roles.insert(name.to_owned(), Role { verifier, rights });
     roles.save(path)?;
-    Ok(former.is_none())
+    Ok(is_new)
 }
 
-/// Removes role `name` from the file at `path`.
+/// Changes the rights of role `name` in the file at `path`, as `change` does.
+///
+/// # Errors
+/// [`Error::Role`] if there is no such role, that of `change`, and those of [`Roles::load`].
+pub fn change(
+    path: &Path,
+    name: &str,
+    change: impl FnOnce(&mut Rights) -> Result<()>,
+) -> Result<()> {
+    let mut roles = Roles::load(path)?;
+    let role = roles.roles.get_mut(name).ok_or_else(|| unknown(name))?;
+    change(&mut role.rights)?;
+    if role.rights.masks.values().any(|mask| *mask == crate::session::Mask::Hash)
+        && roles.mask_key.is_empty()
+    {
+        roles.mask_key = random_bytes::<KEY_BYTES>()?.to_vec();
+    }
+    roles.save(path)
+}
+
+/// Removes role `name` from the file at `path`, and from the roles that are members of it.
 ///
 /// # Errors
 /// [`Error::Role`] if there is no such role, and those of [`Roles::load`].
 pub fn remove(path: &Path, name: &str) -> Result<()> {
     let mut roles = Roles::load(path)?;
-    if roles.verifiers.remove(name).is_none() {
-        return Err(Error::Role { name: name.into(), reason: "does not exist".into() });
+    roles.roles.remove(name).ok_or_else(|| unknown(name))?;
+    for role in roles.roles.values_mut() {
+        role.rights.member_of.remove(name);
     }
     roles.save(path)
+}
+
+/// That there is no role called `name`.
+pub fn unknown(name: &str) -> Error {
+    Error::Role { name: name.into(), reason: "does not exist".into() }
 }
 
 /// Names of the roles in the file at `path`, sorted.
@@ -195,53 +387,6 @@ pub fn remove(path: &Path, name: &str) -> Result<()> {
 /// Those of [`Roles::load`].
 pub fn list(path: &Path) -> Result<Vec<String>> {
     Ok(Roles::load(path)?.names().map(str::to_owned).collect())
-}
-
-/// The roles of a file, read again when it changes, so that a new role can log in at once.
-#[derive(Debug)]
-pub(super) struct RoleBook {
-    path: PathBuf,
-    read: Mutex<(Stamp, Arc<Roles>)>,
-}
-
-/// When a file was changed and how long it is.
-type Stamp = Option<(SystemTime, u64)>;
-
-impl RoleBook {
-    /// Reads the roles of `path`.
-    ///
-    /// # Errors
-    /// Those of [`Roles::load`], and [`Error::Credential`] if there is no role at all.
-    pub(super) fn open(path: PathBuf) -> Result<Self> {
-        let stamp = stamp(&path);
-        let roles = Roles::load(&path)?;
-        if roles.is_empty() {
-            let reason =
-                "holds no role, so nobody could log in; add one with `runrate role add NAME`";
-            return Err(Error::Credential { path, reason: reason.into() });
-        }
-        Ok(Self { path, read: Mutex::new((stamp, Arc::new(roles))) })
-    }
-
-    /// The roles as they are now; those read last if the file can no longer be trusted.
-    pub(super) fn current(&self) -> Arc<Roles> {
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = stamp(&self.path);
-        if now != read.0 {
-            match Roles::load(&self.path) {
-                Ok(roles) => *read = (now, Arc::new(roles)),
-                Err(error) => {
-                    tracing::error!(error = error.chain(), "the roles cannot be read again");
-                }
-            }
-        }
-        read.1.clone()
-    }
-}
-
-fn stamp(path: &Path) -> Stamp {
-    let metadata = fs::metadata(path).ok()?;
-    Some((metadata.modified().ok()?, metadata.len()))
 }
 
 /// Makes up verifiers for unknown users, so that they cannot be told from known ones.
@@ -349,71 +494,4 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn roles_are_kept_private_and_found_again() {
-        let folder = tempfile::tempdir().expect("a directory");
-        let path = folder.path().join("lake/_roles");
-        assert!(add(&path, "ana", "correct horse").expect("adds"));
-        assert!(!add(&path, "ana", "battery staple").expect("changes"));
-        assert!(add(&path, "bob", "correct horse").expect("adds"));
-        let mode = fs::metadata(&path).expect("the file").permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-        assert_eq!(list(&path).expect("lists"), ["ana", "bob"]);
-        let roles = Roles::load(&path).expect("loads");
-        let verifier = roles.verifier("ana").expect("ana");
-        assert_eq!(Verifier::parse(verifier.line("").trim()).as_ref(), Some(verifier));
-        remove(&path, "ana").expect("removes");
-        assert_eq!(list(&path).expect("lists"), ["bob"]);
-        let error = remove(&path, "ana").expect_err("gone");
-        assert_eq!(error.to_string(), "role \"ana\" does not exist");
-    }
-
-    #[test]
-    fn a_file_others_can_read_is_refused() {
-        let folder = tempfile::tempdir().expect("a directory");
-        let path = folder.path().join("roles");
-        add(&path, "ana", "correct horse").expect("adds");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("chmod");
-        let error = Roles::load(&path).expect_err("too open");
-        assert!(error.to_string().contains("0640"), "{error}");
-    }
-
-    #[test]
-    fn lines_that_are_not_roles_are_refused_without_being_shown() {
-        let folder = tempfile::tempdir().expect("a directory");
-        let path = folder.path().join("roles");
-        for line in [
-            "ana secret",
-            "ana SCRAM-SHA-256$10:AAAAAAAAAAAAAAAA$AA:AA",
-            "ana SCRAM-SHA-256$15000:c2FsdHNhbHQ=$c2hvcnQ=:c2hvcnQ=",
-        ] {
-            replace(&path, line.as_bytes()).expect("writes");
-            let error = Roles::load(&path).expect_err(line);
-            assert!(error.to_string().ends_with("line 1 is not a role and its verifier"));
-        }
-    }
-
-    #[test]
-    fn weak_names_and_passwords_are_refused() {
-        let folder = tempfile::tempdir().expect("a directory");
-        let path = folder.path().join("roles");
-        for (name, password) in [("a b", "correct horse"), ("", "correct horse"), ("ana", "short")]
-        {
-            let error = add(&path, name, password).expect_err(name);
-            assert!(matches!(error, Error::Role { .. }), "{error}");
-        }
-        assert!(!path.exists());
-    }
-
-    #[test]
-    fn unknown_users_get_a_stable_salt_and_nothing_prints_keys() {
-        let pretender = Pretender::new().expect("randomness");
-        assert_eq!(pretender.verifier("eve"), pretender.verifier("eve"));
-        assert_ne!(pretender.verifier("eve").salt, pretender.verifier("eva").salt);
-        let shown = format!("{:?} {:?}", pretender.verifier("eve"), pretender);
-        assert_eq!(shown, format!("Verifier {{ iterations: {ITERATIONS}, .. }} Pretender"));
-    }
-}
+mod tests;

@@ -226,6 +226,8 @@ pub(super) fn columns(schema: &Schema, names: Option<&[String]>) -> Result<Vec<C
     fields.iter().enumerate().map(describe).collect()
 }
 
+/// The engine's own name, without what tells `oid` from that of a `*` behind it.
 fn plain(field: &datafusion::arrow::datatypes::Field) -> String {
-    field.name().clone()
+    let name = field.name();
+    name.strip_prefix("__alias_").unwrap_or(name).to_owned()
 }

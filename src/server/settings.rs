@@ -67,7 +67,7 @@ const ROWS: &[Row] = &[
     row("DateStyle", "ISO, MDY", Kind::Text, true, "how dates are shown; always ISO"),
     row("default_transaction_deferrable", "off", Kind::Boolean, false, "taken, changes nothing"),
     row("default_transaction_isolation", "repeatable read", Kind::Choice(ISOLATION), false, "taken: a transaction always reads one snapshot"),
-    row("default_transaction_read_only", "on", Kind::Boolean, false, "taken: every transaction only reads"),
+    row("default_transaction_read_only", "on", Kind::Boolean, false, "whether transactions only read unless they say otherwise"),
     row("extra_float_digits", "1", Kind::Integer(-15, 3), false, "taken: floats are always shown so that they read back"),
     row("idle_in_transaction_session_timeout", "0", Kind::Duration, false, "taken; idle_in_transaction_timeout_ms of the server holds"),
     row("idle_session_timeout", "0", Kind::Duration, false, "taken; idle_timeout_ms of the server holds"),
@@ -96,7 +96,7 @@ const ROWS: &[Row] = &[
     row("statement_timeout", "0", Kind::Duration, false, "time a statement may take; the server's limit holds above it"),
     row("TimeZone", "UTC", Kind::Session, true, "zone that instants are shown in"),
     row("transaction_isolation", "repeatable read", Kind::Choice(ISOLATION), false, "taken: a transaction always reads one snapshot"),
-    row("transaction_read_only", "on", Kind::Boolean, false, "taken: every transaction only reads"),
+    row("transaction_read_only", "on", Kind::Boolean, false, "whether this transaction only reads"),
 ];
 
 /// A client's settings.
@@ -142,6 +142,15 @@ impl Settings {
             self.local.retain(|other| *other != row.name);
         }
         Ok((row.name, value))
+    }
+
+    /// Whether statements that write are refused now.
+    pub(super) fn is_read_only(&self) -> bool {
+        let name = match self.before {
+            Some(_) => "transaction_read_only",
+            None => "default_transaction_read_only",
+        };
+        self.values.get(name).is_some_and(|value| value == "on")
     }
 
     /// Makes the values of now those that RESET goes back to.
@@ -225,6 +234,36 @@ pub(super) fn is_of_session(name: &str) -> bool {
 /// Zone that instants are shown in.
 pub(super) fn zone(session: &Session) -> Tz {
     session.show("timezone").and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC)
+}
+
+/// A setting as `pg_settings` lists it.
+pub(super) struct Known {
+    /// Name, as Postgres spells it.
+    pub(super) name: &'static str,
+    /// Value that sessions start from.
+    pub(super) default: &'static str,
+    /// Which values it takes: `bool`, `enum`, `integer` or `string`.
+    pub(super) kind: &'static str,
+    /// Whether nobody can change it.
+    pub(super) is_fixed: bool,
+    /// What it means here.
+    pub(super) meaning: &'static str,
+}
+
+/// Every setting.
+pub(super) fn known() -> impl Iterator<Item = Known> {
+    ROWS.iter().map(|row| Known {
+        name: row.name,
+        default: row.default,
+        kind: match row.kind {
+            Kind::Boolean => "bool",
+            Kind::Choice(_) => "enum",
+            Kind::Integer(..) | Kind::Duration => "integer",
+            Kind::Fixed | Kind::Text | Kind::Session => "string",
+        },
+        is_fixed: matches!(row.kind, Kind::Fixed),
+        meaning: row.meaning,
+    })
 }
 
 /// Names of all settings.

@@ -2,16 +2,18 @@
 
 use datafusion::sql::sqlparser::ast::{
     CloseCursor, ContextModifier, DiscardObject, Expr, Ident, ObjectName, Reset, Set, Statement,
-    Value,
+    TransactionAccessMode, TransactionMode, Value,
 };
 
 use super::copy::CopyOut;
+use super::copy_in::CopyIn;
 use super::cursors::{Declared, Fetch};
 use super::encode::types::{self, PgType};
+use super::materialize::Asked;
 use super::names::folded;
 use super::outbox::ColumnDescription;
 use crate::error::Error;
-use crate::session::MOVED;
+use crate::session::{MOVED, Write};
 
 /// A statement, sorted by who answers it.
 #[derive(Debug, Clone)]
@@ -28,20 +30,22 @@ pub(super) enum Command {
     ShowAll,
     /// `RESET name`, or all settings.
     Reset(Option<String>),
-    /// `DISCARD ALL`, or one kind of thing of which a session keeps none.
-    Discard { is_all: bool },
-    /// `BEGIN`.
-    Begin,
+    /// `DISCARD` of all, or of one kind of thing.
+    Discard(Discarded),
+    /// `BEGIN`, and whether it is to read only, if it says so.
+    Begin { is_read_only: Option<bool> },
+    /// `SET TRANSACTION`, or of all transactions to come.
+    SetTransaction { is_read_only: Option<bool>, is_session: bool },
     /// `COMMIT`; with CHAIN the next transaction begins at once.
     Commit { is_chained: bool },
     /// `ROLLBACK`.
     Rollback { is_chained: bool },
     /// `SAVEPOINT`.
-    Savepoint,
+    Savepoint(String),
     /// `RELEASE SAVEPOINT`.
-    Release,
+    Release(String),
     /// `ROLLBACK TO SAVEPOINT`.
-    RollbackTo,
+    RollbackTo(String),
     /// `PREPARE`.
     Prepare { name: String, types: Vec<String>, statement: Box<Statement> },
     /// `EXECUTE`.
@@ -56,6 +60,12 @@ pub(super) enum Command {
     Close(Option<String>),
     /// `COPY ... TO STDOUT`.
     Copy(CopyOut),
+    /// `COPY ... FROM STDIN`.
+    CopyIn(CopyIn),
+    /// A write, which the session does if the role may.
+    Write(Box<Statement>),
+    /// `CALL materialize(...)`, `REFRESH MATERIALIZED VIEW`.
+    Materialize(Asked),
     /// A statement that is known and does nothing here.
     Refused { sqlstate: &'static str, message: String },
 }
@@ -70,16 +80,20 @@ impl Command {
                 Reset::ALL => None,
                 Reset::ConfigurationParameter(name) => Some(plain(&name)),
             }),
-            Statement::Discard { object_type } => {
-                Self::Discard { is_all: matches!(object_type, DiscardObject::ALL) }
+            Statement::Discard { object_type } => Self::Discard(match object_type {
+                DiscardObject::ALL => Discarded::All,
+                DiscardObject::PLANS => Discarded::Plans,
+                DiscardObject::SEQUENCES => Discarded::Sequences,
+                DiscardObject::TEMP => Discarded::Temporary,
+            }),
+            Statement::StartTransaction { modes, .. } => {
+                Self::Begin { is_read_only: read_only(&modes) }
             }
-            // READ WRITE is what drivers send by habit; a write is refused where it is tried.
-            Statement::StartTransaction { .. } => Self::Begin,
             Statement::Commit { chain, .. } => Self::Commit { is_chained: chain },
             Statement::Rollback { chain, savepoint: None } => Self::Rollback { is_chained: chain },
-            Statement::Rollback { savepoint: Some(_), .. } => Self::RollbackTo,
-            Statement::Savepoint { .. } => Self::Savepoint,
-            Statement::ReleaseSavepoint { .. } => Self::Release,
+            Statement::Rollback { savepoint: Some(name), .. } => Self::RollbackTo(folded(&name)),
+            Statement::Savepoint { name } => Self::Savepoint(folded(&name)),
+            Statement::ReleaseSavepoint { name } => Self::Release(folded(&name)),
             Statement::Prepare { name, data_types, statement } => Self::Prepare {
                 name: folded(&name),
                 types: data_types.iter().map(ToString::to_string).collect(),
@@ -99,9 +113,14 @@ impl Command {
                 Fetch::of(folded(&name), direction, is_move).map_or_else(refused, Self::Fetch)
             }
             Statement::UNLISTEN { .. } => Self::Accept("UNLISTEN"),
+            Statement::Call(call) => Asked::of(&call).map_or_else(refused, Self::Materialize),
+            other if Write::of(&other).is_some() => Self::Write(Box::new(other)),
             other => match CopyOut::of(other) {
                 Ok(copy) => copy.map_or_else(refused, Self::Copy),
-                Err(query) => Self::Query(query),
+                Err(statement) => match CopyIn::of(*statement) {
+                    Ok(copy) => copy.map_or_else(refused, Self::CopyIn),
+                    Err(query) => Self::Query(query),
+                },
             },
         }
     }
@@ -121,12 +140,29 @@ impl Command {
 
     /// Whether a failed transaction still takes it.
     pub(super) fn ends_transaction(&self) -> bool {
-        matches!(self, Self::Commit { .. } | Self::Rollback { .. } | Self::RollbackTo)
+        matches!(self, Self::Commit { .. } | Self::Rollback { .. } | Self::RollbackTo(_))
     }
 }
 
 fn refused(error: Error) -> Command {
     Command::Refused { sqlstate: error.sqlstate(), message: error.to_string() }
+}
+
+/// What DISCARD names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Discarded {
+    All,
+    Plans,
+    Sequences,
+    Temporary,
+}
+
+/// READ ONLY or READ WRITE, if `modes` say either.
+fn read_only(modes: &[TransactionMode]) -> Option<bool> {
+    modes.iter().rev().find_map(|mode| match mode {
+        TransactionMode::AccessMode(access) => Some(*access == TransactionAccessMode::ReadOnly),
+        TransactionMode::IsolationLevel(_) => None,
+    })
 }
 
 fn of_set(set: Set) -> Command {
@@ -149,7 +185,9 @@ fn of_set(set: Set) -> Command {
         Set::SetNamesDefault {} => {
             Command::Set { name: "client_encoding".into(), value: None, is_local: false }
         }
-        Set::SetTransaction { .. } => Command::Accept("SET"),
+        Set::SetTransaction { modes, session, .. } => {
+            Command::SetTransaction { is_read_only: read_only(&modes), is_session: session }
+        }
         Set::SetRole { role_name: None, .. } => Command::Accept("SET"),
         other => Command::Refused {
             sqlstate: "42501",
@@ -240,11 +278,11 @@ mod tests {
     fn session_commands_are_told_from_queries() {
         assert!(matches!(
             command("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
-            Command::Begin
+            Command::Begin { is_read_only: Some(true) }
         ));
         assert!(matches!(command("END"), Command::Commit { .. }));
-        assert!(matches!(command("ROLLBACK TO SAVEPOINT a"), Command::RollbackTo));
-        assert!(matches!(command("DISCARD ALL"), Command::Discard { is_all: true }));
+        assert!(matches!(command("ROLLBACK TO SAVEPOINT a"), Command::RollbackTo(a) if a == "a"));
+        assert!(matches!(command("DISCARD ALL"), Command::Discard(Discarded::All)));
         assert!(matches!(command("DEALLOCATE ALL"), Command::Deallocate(None)));
         assert!(matches!(command("CLOSE ALL"), Command::Close(None)));
         assert!(matches!(command("UNLISTEN *"), Command::Accept(_)));
@@ -254,9 +292,14 @@ mod tests {
             if n == "transaction_isolation"));
         assert!(matches!(
             command("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"),
-            Command::Accept(_)
+            Command::SetTransaction { is_read_only: Some(true), is_session: true }
         ));
         assert!(matches!(command("SET ROLE postgres"), Command::Refused { .. }));
-        assert!(matches!(command("DROP TABLE t"), Command::Query(_)));
+        assert!(matches!(command("DROP TABLE t"), Command::Write(_)));
+        assert!(matches!(command("SELECT 1 INTO t"), Command::Write(_)));
+        assert!(matches!(command("COPY t FROM STDIN"), Command::CopyIn(_)));
+        assert!(matches!(command("COPY t FROM '/etc/passwd'"), Command::Query(_)));
+        assert!(matches!(command("CALL materialize('a.b')"), Command::Materialize(_)));
+        assert!(matches!(command("CALL other()"), Command::Refused { .. }));
     }
 }

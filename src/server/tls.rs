@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::FutureExt;
+use pgwire::api::auth::sasl::scram::ScramServerAuth;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::AsyncWriteExt;
@@ -31,6 +32,8 @@ const ALPN: &[u8] = b"postgresql";
 #[derive(Clone)]
 pub(super) struct Encryption {
     acceptor: Option<TlsAcceptor>,
+    /// The exchange bound to the certificate, where its signature allows that.
+    bound: Option<ScramServerAuth>,
     is_required: bool,
 }
 
@@ -49,7 +52,9 @@ impl Encryption {
     pub(super) fn load(config: &Config, address: SocketAddr) -> Result<Self> {
         let is_required = config.tls_required || !address.ip().is_loopback();
         let acceptor = match (&config.tls_certificate, &config.tls_key) {
-            (Some(certificate), Some(key)) => Some(acceptor(certificate, key)?),
+            (Some(certificate), Some(key)) => {
+                Some((acceptor(certificate, key)?, bound(certificate)?))
+            }
             _ if is_required => {
                 return Err(Error::Setting {
                     key: "tls_certificate".into(),
@@ -61,7 +66,28 @@ impl Encryption {
             }
             _ => None,
         };
-        Ok(Self { acceptor, is_required })
+        let (acceptor, bound) = acceptor.unzip();
+        Ok(Self { acceptor, bound: bound.flatten(), is_required })
+    }
+
+    /// The exchange that proves a password and, where the connection `is_encrypted`, that nobody
+    /// stands in between; it says itself whether it can.
+    pub(super) fn exchange(&self, is_encrypted: bool) -> ScramServerAuth {
+        let bound = self.bound.as_ref().filter(|_| is_encrypted);
+        bound.cloned().unwrap_or_default()
+    }
+}
+
+/// A login exchange bound to the certificate; `None` for signatures of which no hash is agreed.
+fn bound(certificate: &Path) -> Result<Option<ScramServerAuth>> {
+    let pem = fs::read(certificate).map_err(|e| Error::file("read", certificate, e))?;
+    let mut exchange = ScramServerAuth::new();
+    match exchange.configure_certificate(&pem) {
+        Ok(()) => Ok(Some(exchange)),
+        Err(error) => {
+            tracing::warn!(%error, "logins cannot be bound to this certificate");
+            Ok(None)
+        }
     }
 }
 
@@ -86,8 +112,8 @@ fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor> {
 
 /// What a new connection wants.
 pub(super) enum Opening {
-    /// A session: its start-up message, after the version number.
-    Session(Stream, i32, Bytes),
+    /// A session: its start-up message, after the version number, and whether it is encrypted.
+    Session(Stream, i32, Bytes, bool),
     /// Another connection's statement stopped: process number and secret.
     Cancel(i32, Bytes),
     /// Nothing more.
@@ -126,7 +152,7 @@ pub(super) async fn open(mut socket: TcpStream, encryption: &Encryption) -> Open
                     .with_hint("Connect with sslmode=require or stricter.");
                 return Opening::Refused(Box::new(socket), fault);
             }
-            Ok(version) => return Opening::Session(Box::new(socket), version, body.0),
+            Ok(version) => return Opening::Session(Box::new(socket), version, body.0, false),
             Err(fault) => return Opening::Refused(Box::new(socket), fault),
         }
     }
@@ -145,7 +171,7 @@ async fn encrypted(mut socket: TcpStream, encryption: &Encryption) -> Opening {
         if socket.write_all(b"N").await.is_err() {
             return Opening::Gone;
         }
-        return session(Box::new(socket)).await;
+        return session(Box::new(socket), false).await;
     };
     // A client waits for the answer; what came before it was put there by somebody else.
     let mut early = [0];
@@ -157,7 +183,7 @@ async fn encrypted(mut socket: TcpStream, encryption: &Encryption) -> Opening {
         return Opening::Gone;
     }
     match acceptor.accept(socket).await {
-        Ok(stream) => session(Box::new(stream)).await,
+        Ok(stream) => session(Box::new(stream), true).await,
         Err(error) => {
             tracing::debug!(%error, "encryption failed");
             Opening::Gone
@@ -170,7 +196,7 @@ async fn direct(socket: TcpStream, encryption: &Encryption) -> Opening {
     let Some(acceptor) = &encryption.acceptor else { return Opening::Gone };
     match acceptor.accept(socket).await {
         Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(ALPN) => {
-            session(Box::new(stream)).await
+            session(Box::new(stream), true).await
         }
         Ok(stream) => {
             let fault = invalid("received direct SSL connection request without ALPN");
@@ -184,7 +210,7 @@ async fn direct(socket: TcpStream, encryption: &Encryption) -> Opening {
 }
 
 /// The start-up message after the question of encryption is settled.
-async fn session(mut stream: Stream) -> Opening {
+async fn session(mut stream: Stream, is_encrypted: bool) -> Opening {
     let mut body = match read_startup(&mut stream).await {
         Ok(Some(body)) => Body(body),
         Ok(None) => return Opening::Gone,
@@ -195,7 +221,7 @@ async fn session(mut stream: Stream) -> Opening {
         Ok(SSL_REQUEST | GSS_REQUEST) => {
             Opening::Refused(stream, invalid("encryption was asked for twice"))
         }
-        Ok(version) => Opening::Session(stream, version, body.0),
+        Ok(version) => Opening::Session(stream, version, body.0, is_encrypted),
         Err(fault) => Opening::Refused(stream, fault),
     }
 }

@@ -10,8 +10,8 @@ use super::framing::{Frame, Frames, Stream};
 use super::outbox::Outbox;
 use super::turns::Turn;
 
-/// Bytes that are collected before they are written while rows stream.
-pub(super) const FLUSH_BYTES: usize = 64 << 10;
+/// Bytes that are collected before they are written while rows stream; larger pieces gain nothing.
+pub(super) const FLUSH_BYTES: usize = 256 << 10;
 /// A write that takes longer lets other queries have the turn of this one.
 const PATIENCE: Duration = Duration::from_millis(100);
 

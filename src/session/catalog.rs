@@ -4,28 +4,36 @@
 //! transaction keeps it, so what it reads cannot change under it.
 //! Canonical tables that the lake does not have yet are empty tables with the right columns, so
 //! that every report always plans.
-//! Views are planned when first asked for, once a generation.
+//! Views are planned when first asked for, once a generation, and once more for each set of row
+//! policies: the views of the system read for a role what its policies leave.
+//! What a role does not see is not in its session's catalog at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::ViewTable;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SessionState;
-use datafusion::logical_expr::TableType;
+use datafusion::logical_expr::{LogicalPlan, TableType};
 use datafusion::sql::parser::Statement as EngineStatement;
 use tokio::sync::OnceCell;
 
+use super::access::{Access, Granted};
+use super::barrier::Guarded;
+use super::beside::{Beside, BesideSchema};
 use super::expand::TableFunctions;
+use super::overlay::{Overlay, SessionSchema, ViewPlanner};
+use super::policy::Policies;
 use super::{gate, limits};
 use crate::error::{Error, Result};
-use crate::lake::{At, Lake, LakeTable, TableName};
+use crate::lake::{At, Lake, LakeTable, Made, MadeRelation, MadeView, TableName};
 use crate::schema;
 
 /// Name of the one database.
@@ -62,15 +70,25 @@ impl Definer {
         Self { state, table_functions }
     }
 
-    async fn plan(&self, view: &ViewDefinition, tables: Arc<Generation>) -> Result<ViewTable> {
+    /// Plans `view` over all tables as `policies` leave them.
+    async fn plan(
+        &self,
+        view: &ViewDefinition,
+        tables: Arc<Generation>,
+        policies: &Arc<Policies>,
+    ) -> Result<ViewTable> {
         let mut statements = limits::parse(&view.sql, usize::MAX)?;
         let Some(mut statement) = statements.pop() else {
             return Err(Error::Definition { name: view.name.clone(), reason: "is empty".into() });
         };
         gate::check_statement(&statement)?;
         self.table_functions.expand(&mut statement)?;
+        let access = Arc::new(Access::of_definer(policies));
         let state = SessionStateBuilder::new_from_existing(self.state.clone())
-            .with_catalog_list(SessionCatalogs::new(SessionCatalog::new(tables)))
+            .with_catalog_list(SessionCatalogs::new(SessionCatalog::new(
+                tables,
+                Granted::new(access),
+            )))
             .build();
         let statement = EngineStatement::Statement(Box::new(statement));
         let plan = state.statement_to_plan(statement).await?;
@@ -84,7 +102,10 @@ impl Definer {
 #[derive(Debug)]
 pub(super) struct Generation {
     token: String,
-    schemas: BTreeMap<String, Arc<SchemaTables>>,
+    /// What was made over SQL.
+    made: Arc<Made>,
+    schemas: BTreeMap<String, BTreeMap<String, Relation>>,
+    definer: Definer,
 }
 
 impl Generation {
@@ -96,6 +117,25 @@ impl Generation {
     ) -> Result<Arc<Self>> {
         // The token is read first: a commit in between is then seen by the next look.
         let token = lake.change_token().await?;
+        let mut made = lake.made().await?;
+        // Again if a transaction commits meanwhile: its tables are seen together or not at all.
+        loop {
+            let loaded = Self::load_with(lake, views, &definer, &token, &made).await?;
+            let newest = lake.made().await?;
+            if newest == made {
+                return Ok(loaded);
+            }
+            made = newest;
+        }
+    }
+
+    async fn load_with(
+        lake: &Lake,
+        views: &[ViewDefinition],
+        definer: &Definer,
+        token: &str,
+        made: &Arc<Made>,
+    ) -> Result<Arc<Self>> {
         let mut stored: BTreeMap<String, BTreeMap<String, Relation>> = BTreeMap::new();
         for table in schema::tables() {
             let empty = Arc::new(EmptyTable::new(table.arrow_schema()));
@@ -116,24 +156,18 @@ impl Generation {
                 tables.insert(name.table, Relation::Stored(table));
             }
         }
+        for (name, relation) in made.relations() {
+            if let MadeRelation::View(view) = relation {
+                let tables = stored.entry(name.schema).or_default();
+                tables.insert(name.table, Relation::Made(view.clone()));
+            }
+        }
         for view in views {
             let relation = Relation::View(Arc::new(LazyView::new(view.clone(), definer.clone())));
             stored.entry(view.schema.clone()).or_default().insert(view.name.clone(), relation);
         }
-        Ok(Arc::new_cyclic(|generation| Self {
-            token,
-            schemas: stored
-                .into_iter()
-                .map(|(name, relations)| {
-                    let tables = SchemaTables {
-                        name: name.clone(),
-                        relations,
-                        generation: generation.clone(),
-                    };
-                    (name, Arc::new(tables))
-                })
-                .collect(),
-        }))
+        let (token, made, definer) = (token.to_owned(), made.clone(), definer.clone());
+        Ok(Arc::new(Self { token, made, schemas: stored, definer }))
     }
 
     /// The lake's change token when this was read.
@@ -141,16 +175,107 @@ impl Generation {
         &self.token
     }
 
+    /// What was made over SQL.
+    pub(super) fn made(&self) -> &Arc<Made> {
+        &self.made
+    }
+
     /// Version of every stored table.
     pub(super) fn versions(&self) -> impl Iterator<Item = (TableName, i64)> + '_ {
-        self.schemas.values().flat_map(|schema| {
-            schema.relations.iter().filter_map(|(table, relation)| match relation {
+        self.schemas.iter().flat_map(|(schema, relations)| {
+            relations.iter().filter_map(|(table, relation)| match relation {
                 Relation::Stored(stored) => {
-                    Some((TableName::new(schema.name.clone(), table.clone()), stored.version()))
+                    Some((TableName::new(schema.clone(), table.clone()), stored.version()))
                 }
                 _ => None,
             })
         })
+    }
+
+    /// What `name` is, as its policies among `policies` leave it.
+    pub(super) async fn open(
+        self: &Arc<Self>,
+        name: &TableName,
+        policies: &Arc<Policies>,
+    ) -> EngineResult<Option<Arc<dyn TableProvider>>> {
+        let Some(relations) = self.schemas.get(&name.schema) else { return Ok(None) };
+        let table: Arc<dyn TableProvider> = match relations.get(&name.table) {
+            None => return Ok(None),
+            Some(Relation::Empty(table)) => table.clone(),
+            Some(Relation::Stored(table)) => table.provider(),
+            Some(Relation::View(view)) => view.table(self.clone(), policies).await?,
+            // Each session plans those itself, before it asks here.
+            Some(Relation::Made(_)) => {
+                return Err(DataFusionError::Plan(format!("view {name} cannot be read here")));
+            }
+        };
+        Ok(Some(Guarded::through(policies, name, table, &self.definer.state)))
+    }
+
+    /// What `name` is for `access`, if it exists for it.
+    async fn seen(
+        self: &Arc<Self>,
+        name: &TableName,
+        access: &Access,
+    ) -> EngineResult<Option<Arc<dyn TableProvider>>> {
+        if !access.sees(&name.schema, &name.table) {
+            return Ok(None);
+        }
+        let Some(table) = self.open(name, access.policies()).await? else { return Ok(None) };
+        // What a view leaves out of a table that the role does not see must not be found out.
+        let is_barrier = match table.get_logical_plan() {
+            Some(plan) => !self.sees_all_of(&plan, access)?,
+            None => false,
+        };
+        Ok(Some(Guarded::narrowed(access, name, table, is_barrier)))
+    }
+
+    /// Whether `access` sees every table and column that `plan` reads.
+    fn sees_all_of(&self, plan: &LogicalPlan, access: &Access) -> EngineResult<bool> {
+        let mut sees_all = true;
+        plan.apply_with_subqueries(|node| {
+            if let LogicalPlan::TableScan(scan) = node {
+                let schema = scan.table_name.schema().unwrap_or(schema::CRM);
+                let relation = scan.table_name.table();
+                let sees = |name: &str| access.sees_column(schema, relation, name);
+                sees_all &= access.sees(schema, relation)
+                    && scan.source.schema().fields().iter().all(|field| sees(field.name()));
+            }
+            Ok(match sees_all {
+                true => TreeNodeRecursion::Continue,
+                false => TreeNodeRecursion::Stop,
+            })
+        })?;
+        Ok(sees_all)
+    }
+
+    /// Whether there is a relation `name`.
+    pub(super) fn has(&self, name: &TableName) -> bool {
+        self.schemas.get(&name.schema).is_some_and(|known| known.contains_key(&name.table))
+    }
+
+    /// Whether `name` is a view made over SQL.
+    fn is_made(&self, name: &TableName) -> bool {
+        let relations = self.schemas.get(&name.schema);
+        matches!(relations.and_then(|known| known.get(&name.table)), Some(Relation::Made(_)))
+    }
+
+    /// Refuses `policies` that do not fit the relations they are on.
+    ///
+    /// Those on relations that do not exist do not matter, until they do.
+    pub(super) async fn check(self: &Arc<Self>, policies: &Policies) -> Result<()> {
+        for (name, _) in policies.relations() {
+            if self.is_made(name) {
+                // It is planned with the rights of who reads it; if it does not fit then, nobody does.
+                continue;
+            }
+            let Some(table) = self.open(name, &Arc::default()).await? else { continue };
+            Guarded::checked(policies, name, table, &self.definer.state).map_err(|error| {
+                let name = format!("row policy or mask of {name}");
+                Error::Definition { name, reason: error.chain() }
+            })?;
+        }
+        Ok(())
     }
 }
 
@@ -159,13 +284,18 @@ enum Relation {
     Empty(Arc<EmptyTable>),
     Stored(Arc<LakeTable>),
     View(Arc<LazyView>),
+    /// Made over SQL; each session plans it for itself.
+    Made(MadeView),
 }
 
 struct LazyView {
     definition: ViewDefinition,
     definer: Definer,
-    planned: OnceCell<Arc<ViewTable>>,
+    planned: Mutex<HashMap<Arc<Policies>, Planned>>,
 }
+
+/// A view's plan, once it was asked for.
+type Planned = Arc<OnceCell<Arc<ViewTable>>>;
 
 impl fmt::Debug for LazyView {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -175,15 +305,22 @@ impl fmt::Debug for LazyView {
 
 impl LazyView {
     fn new(definition: ViewDefinition, definer: Definer) -> Self {
-        Self { definition, definer, planned: OnceCell::new() }
+        Self { definition, definer, planned: Mutex::default() }
     }
 
-    async fn table(&self, tables: Arc<Generation>) -> EngineResult<Arc<dyn TableProvider>> {
-        let planned = self
-            .planned
+    async fn table(
+        &self,
+        tables: Arc<Generation>,
+        policies: &Arc<Policies>,
+    ) -> EngineResult<Arc<dyn TableProvider>> {
+        let planned = {
+            let mut all = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
+            all.entry(policies.clone()).or_default().clone()
+        };
+        let planned = planned
             .get_or_try_init(|| async {
                 // Boxed: a view over views plans them in turn.
-                let plan = Box::pin(self.definer.plan(&self.definition, tables)).await;
+                let plan = Box::pin(self.definer.plan(&self.definition, tables, policies)).await;
                 plan.map(Arc::new).map_err(|error| self.broken(error))
             })
             .await?;
@@ -196,64 +333,31 @@ impl LazyView {
     }
 }
 
-/// One schema of a generation.
-#[derive(Debug)]
-struct SchemaTables {
-    name: String,
-    relations: BTreeMap<String, Relation>,
-    generation: Weak<Generation>,
-}
-
-#[async_trait]
-impl SchemaProvider for SchemaTables {
-    fn table_names(&self) -> Vec<String> {
-        self.relations.keys().cloned().collect()
-    }
-
-    async fn table(&self, name: &str) -> EngineResult<Option<Arc<dyn TableProvider>>> {
-        Ok(match self.relations.get(name) {
-            None => None,
-            Some(Relation::Empty(table)) => Some(table.clone()),
-            Some(Relation::Stored(table)) => Some(table.provider()),
-            Some(Relation::View(view)) => match self.generation.upgrade() {
-                Some(generation) => Some(view.table(generation).await?),
-                None => None,
-            },
-        })
-    }
-
-    async fn table_type(&self, name: &str) -> EngineResult<Option<TableType>> {
-        Ok(self.relations.get(name).map(|relation| match relation {
-            Relation::View(_) => TableType::View,
-            Relation::Empty(_) | Relation::Stored(_) => TableType::Base,
-        }))
-    }
-
-    fn table_exist(&self, name: &str) -> bool {
-        self.relations.contains_key(name)
-    }
-}
-
-/// The database as one session sees it: a generation, and schemas that the session was given.
+/// The database as one session sees it: a generation, through the session's rights, and schemas that
+/// the session was given.
 #[derive(Debug)]
 pub(super) struct SessionCatalog {
     generation: RwLock<Arc<Generation>>,
+    granted: Arc<Granted>,
     is_pinned: AtomicBool,
     added: RwLock<BTreeMap<String, Arc<dyn SchemaProvider>>>,
     /// Tables beside those of a schema, by schema and name.
     beside: RwLock<BTreeMap<String, Beside>>,
+    /// What only this session sees.
+    overlay: RwLock<Arc<Overlay>>,
+    planner: OnceLock<Arc<ViewPlanner>>,
 }
 
-/// Tables that a session was given beside those of a schema, whatever its rights.
-type Beside = Arc<BTreeMap<String, Arc<dyn TableProvider>>>;
-
 impl SessionCatalog {
-    pub(super) fn new(generation: Arc<Generation>) -> Arc<Self> {
+    pub(super) fn new(generation: Arc<Generation>, granted: Arc<Granted>) -> Arc<Self> {
         Arc::new(Self {
             generation: RwLock::new(generation),
+            granted,
             is_pinned: AtomicBool::new(false),
             added: RwLock::default(),
             beside: RwLock::default(),
+            overlay: RwLock::default(),
+            planner: OnceLock::new(),
         })
     }
 
@@ -262,6 +366,26 @@ impl SessionCatalog {
         let mut beside = self.beside.write().unwrap_or_else(PoisonError::into_inner);
         let tables = Arc::make_mut(beside.entry(schema.to_owned()).or_default());
         tables.insert(name.to_owned(), table);
+    }
+
+    /// Plans views made over SQL with `planner` from now on.
+    pub(super) fn plan_views(&self, planner: ViewPlanner) {
+        // Set once, when the session is made.
+        drop(self.planner.set(Arc::new(planner)));
+    }
+
+    /// Shows `overlay` over what all see.
+    pub(super) fn show(&self, overlay: Overlay) {
+        *self.overlay.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(overlay);
+    }
+
+    pub(super) fn overlay(&self) -> Arc<Overlay> {
+        self.overlay.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What was made over SQL, as this session sees it.
+    pub(super) fn made(&self) -> Arc<Made> {
+        self.generation().made().clone()
     }
 
     /// Goes to `next`, unless pinned.
@@ -284,7 +408,12 @@ impl SessionCatalog {
 impl CatalogProvider for SessionCatalog {
     fn schema_names(&self) -> Vec<String> {
         let added = self.added.read().unwrap_or_else(PoisonError::into_inner);
-        self.generation().schemas.keys().chain(added.keys()).cloned().collect()
+        let (generation, access) = (self.generation(), self.granted.now());
+        let seen = generation.schemas.keys().filter(|name| access.sees_schema(name));
+        let mut names: Vec<String> = seen.chain(added.keys()).cloned().collect();
+        let is_empty = |owned: &&str| !generation.schemas.contains_key(*owned);
+        names.extend(access.owned().filter(is_empty).map(str::to_owned));
+        names
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
@@ -292,12 +421,21 @@ impl CatalogProvider for SessionCatalog {
         if let Some(schema) = added.get(name) {
             return Some(schema.clone());
         }
-        // The schema keeps only a weak link, so this keeps the generation alive while it is used.
-        let generation = self.generation();
-        let schema = generation.schemas.get(name)?.clone();
+        let (generation, access) = (self.generation(), self.granted.now());
+        let exists = generation.schemas.contains_key(name) && access.sees_schema(name);
+        let overlay = self.overlay();
         let beside = self.beside.read().unwrap_or_else(PoisonError::into_inner);
-        let beside = beside.get(name).cloned().unwrap_or_default();
-        Some(Arc::new(HeldSchema { schema, beside, _generation: generation }))
+        let beside = beside.get(name).cloned();
+        if !exists && !overlay.is_about(name) && !access.owns(name) {
+            return Some(BesideSchema::over(None, beside?));
+        }
+        let base = exists.then(|| SeenSchema { name: name.to_owned(), generation, access });
+        let planner = self.planner.get().cloned();
+        let schema = Arc::new(SessionSchema { name: name.to_owned(), base, overlay, planner });
+        Some(match beside {
+            Some(beside) => BesideSchema::over(Some(schema), beside),
+            None => schema,
+        })
     }
 
     fn register_schema(
@@ -310,38 +448,61 @@ impl CatalogProvider for SessionCatalog {
     }
 }
 
-/// A schema together with the generation it belongs to.
+/// One schema of a generation, as a session sees it.
 #[derive(Debug)]
-struct HeldSchema {
-    schema: Arc<SchemaTables>,
-    beside: Beside,
-    _generation: Arc<Generation>,
+pub(super) struct SeenSchema {
+    name: String,
+    generation: Arc<Generation>,
+    access: Arc<Access>,
+}
+
+impl SeenSchema {
+    fn relations(&self) -> impl Iterator<Item = (&String, &Relation)> {
+        let all = self.generation.schemas.get(&self.name).into_iter().flatten();
+        all.filter(|(relation, _)| self.access.sees(&self.name, relation))
+    }
+
+    /// What the session sees of `table`, planned as `name` of this schema with the session's rights.
+    pub(super) fn guarded(
+        &self,
+        name: &str,
+        table: Arc<dyn TableProvider>,
+    ) -> Arc<dyn TableProvider> {
+        let name = TableName::new(self.name.clone(), name);
+        let (policies, state) = (self.access.policies(), &self.generation.definer.state);
+        let table = Guarded::through(policies, &name, table, state);
+        Guarded::narrowed(&self.access, &name, table, false)
+    }
+
+    /// The view called `name`, if it was made over SQL and the session sees it.
+    pub(super) fn made_view(&self, name: &str) -> Option<&MadeView> {
+        match self.relations().find(|(known, _)| *known == name)?.1 {
+            Relation::Made(view) => Some(view),
+            _ => None,
+        }
+    }
 }
 
 #[async_trait]
-impl SchemaProvider for HeldSchema {
+impl SchemaProvider for SeenSchema {
     fn table_names(&self) -> Vec<String> {
-        let mut names = self.schema.table_names();
-        names.extend(self.beside.keys().cloned());
-        names
+        self.relations().map(|(name, _)| name.clone()).collect()
     }
 
     async fn table(&self, name: &str) -> EngineResult<Option<Arc<dyn TableProvider>>> {
-        match self.beside.get(name) {
-            Some(table) => Ok(Some(table.clone())),
-            None => self.schema.table(name).await,
-        }
+        self.generation.seen(&TableName::new(self.name.clone(), name), &self.access).await
     }
 
     async fn table_type(&self, name: &str) -> EngineResult<Option<TableType>> {
-        match self.beside.get(name) {
-            Some(table) => Ok(Some(table.table_type())),
-            None => self.schema.table_type(name).await,
-        }
+        let found = self.relations().find(|(known, _)| *known == name);
+        Ok(found.map(|(_, relation)| match relation {
+            Relation::View(_) | Relation::Made(_) => TableType::View,
+            Relation::Empty(_) | Relation::Stored(_) => TableType::Base,
+        }))
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        self.beside.contains_key(name) || self.schema.table_exist(name)
+        self.relations().any(|(known, _)| known == name)
     }
 }
 

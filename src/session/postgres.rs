@@ -2,22 +2,38 @@
 //!
 //! Such calls dress a result up; they are answered row by row, and say what they cannot do.
 
+mod arithmetic;
+mod common_value;
+mod conversions;
 mod dates;
+mod json;
+mod json_text;
+mod matches;
 mod number_template;
 mod numbers;
+mod operators;
 mod template;
 mod texts;
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use chrono_tz::Tz;
-use datafusion::arrow::datatypes::{DataType, IntervalUnit, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, TimeUnit};
 use datafusion::common::{Result, ScalarValue, plan_err};
+use datafusion::execution::context::SessionState;
+use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
 };
 use datafusion::prelude::SessionContext;
+
+pub use arithmetic::{SCALE_KEY, shown_places};
+
+/// Key of a field's metadata that names the type in `pg_type`; the server announces it.
+const OID_KEY: &str = "runrate.pg_oid";
 
 /// Microseconds of a day.
 const DAY_US: i64 = 86_400_000_000;
@@ -53,15 +69,51 @@ struct Definition {
     answer: fn(&[ScalarValue], Tz) -> Result<ScalarValue>,
 }
 
-const DEFINITIONS: &[&[Definition]] =
-    &[template::DEFINITIONS, dates::DEFINITIONS, numbers::DEFINITIONS, texts::DEFINITIONS];
+const DEFINITIONS: &[&[Definition]] = &[
+    template::DEFINITIONS,
+    dates::DEFINITIONS,
+    numbers::DEFINITIONS,
+    texts::DEFINITIONS,
+    matches::DEFINITIONS,
+    json::DEFINITIONS,
+];
 
 /// Registers the functions in `context`.
 pub(super) fn register(context: &SessionContext) {
     for definition in DEFINITIONS.iter().copied().flatten() {
-        let signature = Signature::user_defined(Volatility::Stable);
-        context.register_udf(ScalarUDF::from(RowByRow { definition, signature }));
+        // The engine's own function goes with its other names: a session is made from the list of
+        // functions, in which the one under another name would take the place of ours again.
+        context.deregister_udf(definition.name);
+        context.register_udf(row_by_row(definition));
     }
+    for operator in arithmetic::Operator::ALL {
+        context.register_udf(operator.function());
+    }
+    for conversion in conversions::Conversion::ALL {
+        context.register_udf(conversion.function());
+    }
+    context.register_udaf(common_value::function());
+}
+
+fn row_by_row(definition: &'static Definition) -> ScalarUDF {
+    let signature = Signature::user_defined(Volatility::Stable);
+    ScalarUDF::from(RowByRow { definition, signature })
+}
+
+/// A call of the function `name` of ours.
+fn call(name: &str, given: Vec<Expr>) -> Result<Expr> {
+    match DEFINITIONS.iter().copied().flatten().find(|definition| definition.name == name) {
+        Some(definition) => Ok(row_by_row(definition).call(given)),
+        None => plan_err!("invalid function '{name}'"),
+    }
+}
+
+/// Who plans operators in sessions: ours first, then those of `state`.
+///
+/// Not the definers of views, whose numbers stay as they were written down.
+pub(super) fn planners(state: &SessionState) -> Vec<Arc<dyn ExprPlanner>> {
+    let ours: Arc<dyn ExprPlanner> = Arc::new(operators::Operators);
+    std::iter::once(ours).chain(state.expr_planners().iter().cloned()).collect()
 }
 
 struct RowByRow {
@@ -171,6 +223,22 @@ impl ScalarUDFImpl for RowByRow {
 
     fn return_type(&self, given: &[DataType]) -> Result<DataType> {
         Ok((self.definition.returns)(given))
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
+        let types: Vec<_> = args.arg_fields.iter().map(|f| f.data_type().clone()).collect();
+        let mut field = Field::new(self.name(), self.return_type(&types)?, true);
+        let oid = match json::TYPES.iter().find(|(name, _)| *name == self.name()) {
+            Some((_, 0)) => {
+                args.arg_fields.first().and_then(|f| f.metadata().get(OID_KEY).cloned())
+            }
+            Some((_, oid)) => Some(oid.to_string()),
+            None => None,
+        };
+        if let Some(oid) = oid {
+            field.set_metadata([(OID_KEY.to_owned(), oid)].into());
+        }
+        Ok(Arc::new(field))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {

@@ -21,6 +21,8 @@ use datafusion::physical_plan::joins::{
     HashJoinExec, NestedLoopJoinExec, NestedLoopJoinExecBuilder,
 };
 
+use super::barrier::Barrier;
+
 /// Set when nobody waits for a query any more.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Stop(Arc<AtomicBool>);
@@ -44,6 +46,9 @@ impl Stop {
     /// `plan` with joins that notice when it is set.
     pub(super) fn watch(&self, plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|node| {
+            if let Some(barrier) = node.downcast_ref::<Barrier>() {
+                return barrier.map(|plan| self.watch(plan)).map(Transformed::yes);
+            }
             if let Some(join) = node.downcast_ref::<NestedLoopJoinExec>()
                 && let Some(filter) = join.filter()
             {

@@ -170,8 +170,8 @@ mod tests {
             ["a.value * b.value % 7 = 3", "a.value + b.value = -5", "a.value > b.value + 9999999"]
         {
             let sql = format!(
-                "SELECT count(*) FROM generate_series(1, 1000000) a \
-                 CROSS JOIN generate_series(1, 1000000) b WHERE {condition}"
+                "SELECT count(*) FROM generate_series(1, 1000000) a(value) \
+                 CROSS JOIN generate_series(1, 1000000) b(value) WHERE {condition}"
             );
             let mut stream = session.query(&sql).await.expect("starts");
             let first = tokio::time::timeout(Duration::from_millis(300), stream.next()).await;

@@ -1,6 +1,7 @@
-"""psycopg 3: parameters, binary results, types, errors, cancel, pipeline."""
+"""psycopg 3: parameters, binary results, types, named cursors, COPY, errors, cancel, pipeline."""
 import datetime
 import decimal
+import os
 import sys
 import threading
 import time
@@ -8,6 +9,9 @@ import time
 import psycopg
 
 url = sys.argv[1]
+company = os.environ
+deals = int(company["OPPORTUNITIES"])
+money = decimal.Decimal(company["OPPORTUNITIES_AMOUNT"])
 
 with psycopg.connect(url, autocommit=True) as connection:
     cursor = connection.execute(
@@ -51,7 +55,7 @@ with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(long_query)
         raise SystemExit("the query was not cancelled")
     except psycopg.errors.QueryCanceled:
-        print(f"cancelled after {time.monotonic() - started:.2f} s")
+        assert time.monotonic() - started < 3, "cancel took too long"
     connection.execute("SET statement_timeout = '300ms'")
     try:
         connection.execute(long_query)
@@ -72,4 +76,39 @@ with psycopg.connect(url) as connection:
     except psycopg.errors.InFailedSqlTransaction:
         connection.rollback()
     assert connection.execute("SELECT 2").fetchone() == (2,)
-print("psycopg 3 ok")
+
+with psycopg.connect(url) as connection:
+    for binary in (False, True):
+        with connection.cursor("by_name", binary=binary) as cursor:
+            cursor.itersize = 500
+            cursor.execute("SELECT amount FROM crm.opportunities")
+            amounts = [row[0] for row in cursor]
+        assert len(amounts) == deals and sum(a for a in amounts if a is not None) == money
+    cursor = connection.cursor()
+    with cursor.copy("COPY (SELECT amount FROM crm.opportunities) TO STDOUT") as copy:
+        texts = [row[0] for row in copy.rows()]
+    assert sum(decimal.Decimal(text) for text in texts if text is not None) == money
+    with cursor.copy("COPY (SELECT push_count, is_won, amount, close_date FROM crm.opportunities) TO STDOUT (FORMAT binary)") as copy:
+        copy.set_types(["int8", "bool", "numeric", "date"])
+        rows = list(copy.rows())
+    assert len(rows) == deals and sum(row[1] for row in rows) == int(company["OPPORTUNITIES_WON"])
+    assert min(row[3] for row in rows).isoformat() == company["FIRST_CLOSE_DATE"]
+    cursor.executemany("SELECT %s::int8", [(n,) for n in range(5)], returning=True)
+    got = []
+    while True:
+        got.append(cursor.fetchone()[0])
+        if not cursor.nextset():
+            break
+    assert got == list(range(5)), got
+    with connection.transaction():
+        before = connection.execute("SELECT count(*) FROM crm.accounts").fetchone()[0]
+        with connection.transaction():
+            assert connection.execute("SELECT count(*) FROM crm.accounts").fetchone()[0] == before
+    for _ in range(8):
+        # From the sixth time on the statement is a prepared one.
+        given = connection.execute("SELECT count(*) FROM crm.opportunities WHERE is_won = %s AND close_date >= %s", (True, datetime.date(2023, 4, 1)))
+        assert given.fetchone()[0] == int(company["OPPORTUNITIES_WON"])
+    among = connection.execute("SELECT count(*) FROM crm.opportunities WHERE opportunity_id = ANY(%s)", ([company["FIRST_OPPORTUNITY"]],))
+    assert among.fetchone() == (1,)
+    assert connection.info.parameter_status("server_encoding") == "UTF8"
+print(f"  psycopg {psycopg.__version__}: binary and text, named cursors, COPY, pipeline, executemany, cancel, time limit")

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use futures::StreamExt;
 use runrate::config::Config;
 use runrate::ingest::{self, Request, Silent};
-use runrate::server::encode::text_value;
+use runrate::server::encode::text_of_field;
+use runrate::server::roles::rights::Rights;
 use runrate::server::{Server, roles};
 use runrate::session::{Engine, Session};
 use runrate::{error, reports};
@@ -104,6 +105,14 @@ impl Company {
 
     /// Serves an empty lake, with the settings that `change` makes; files can go into the folder.
     pub async fn serve(change: impl FnOnce(&mut Config, &Path)) -> Self {
+        Self::serve_with(change, |_| {}).await
+    }
+
+    /// As [`Company::serve`], with the role's rights as `grant` changes them.
+    pub async fn serve_with(
+        change: impl FnOnce(&mut Config, &Path),
+        grant: impl FnOnce(&mut Rights),
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut config = Config {
             lake: folder.path().join("lake").to_string_lossy().into_owned(),
@@ -114,7 +123,13 @@ impl Company {
             ..Config::default()
         };
         change(&mut config, folder.path());
-        roles::add(&config.roles_path(), ROLE, PASSWORD).expect("a role");
+        let path = config.roles_path();
+        roles::add(&path, ROLE, PASSWORD).expect("a role");
+        let granted = roles::change(&path, ROLE, |rights| {
+            grant(rights);
+            Ok(())
+        });
+        granted.expect("rights");
         let reports = reports::load().expect("sound reports");
         let engine =
             Engine::open(config, reports.views, reports.functions).await.expect("an empty lake");
@@ -193,7 +208,9 @@ async fn in_process(session: &Session, sql: &str) -> Result<Answer, Refusal> {
     while let Some(batch) = stream.next().await {
         let batch = batch.map_err(error::Error::from)?;
         for row in 0..batch.num_rows() {
-            let values = batch.columns().iter().map(|column| text_value(column, row));
+            let schema = batch.schema();
+            let columns = batch.columns().iter().zip(schema.fields());
+            let values = columns.map(|(column, field)| text_of_field(column, field, row));
             rows.push(values.map(|value| shown(value.as_deref())).collect());
         }
     }

@@ -12,8 +12,8 @@ use crate::harness::{Company, PASSWORD, ROLE};
 use crate::raw::{Raw, faults, startup};
 
 /// Computes for minutes, and reads nothing.
-const LONG: &str = "SELECT count(*) FROM generate_series(1, 100000) a \
-                    CROSS JOIN generate_series(1, 100000) b WHERE a.value * b.value % 7 = 3";
+const LONG: &str = "SELECT count(*) FROM generate_series(1, 100000) a(value) \
+                    CROSS JOIN generate_series(1, 100000) b(value) WHERE a.value * b.value % 7 = 3";
 
 fn code(error: &tokio_postgres::Error) -> String {
     error.code().map_or("none", SqlState::code).to_owned()

@@ -14,8 +14,8 @@ use crate::raw::{Raw, ssl_request};
 use crate::wire_login::{certify, connector};
 
 /// Computes for minutes, and reads nothing.
-const LONG: &str = "SELECT count(*) FROM generate_series(1, 100000) a \
-                    CROSS JOIN generate_series(1, 100000) b WHERE a.value * b.value % 7 = 3";
+const LONG: &str = "SELECT count(*) FROM generate_series(1, 100000) a(value) \
+                    CROSS JOIN generate_series(1, 100000) b(value) WHERE a.value * b.value % 7 = 3";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn at_the_first_signal_what_runs_may_end() {

@@ -18,6 +18,7 @@
 //! | R7 audit | `audit` |
 //! | R9 life | `life` |
 
+mod access;
 mod audit;
 mod bombs;
 mod child;
@@ -30,6 +31,8 @@ mod ingest_kill;
 mod life;
 mod raw;
 mod reports;
+mod secrets;
 mod wire;
 mod wire_limits;
 mod wire_login;
+mod wire_write;

@@ -86,11 +86,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
 
     /// Runs SCRAM with `password` up to the server's verdict.
     pub async fn scram(&mut self, password: &str) {
+        self.scram_as(password, SCRAM_SHA_256, ChannelBinding::unsupported()).await;
+    }
+
+    /// Runs `mechanism` with `password` and `binding` up to the server's verdict.
+    pub async fn scram_as(&mut self, password: &str, mechanism: &str, binding: ChannelBinding) {
         let offer = self.next().await.expect("an offer");
         assert_eq!(offer.kind, b'R');
         assert!(offer.body[4..].starts_with(SCRAM_SHA_256.as_bytes()), "SCRAM only");
-        let mut scram = ScramSha256::new(password.as_bytes(), ChannelBinding::unsupported());
-        let mut first = SCRAM_SHA_256.as_bytes().to_vec();
+        let offered = String::from_utf8_lossy(&offer.body[4..]).into_owned();
+        assert!(offered.split('\0').any(|known| known == mechanism), "{offered:?}");
+        let mut scram = ScramSha256::new(password.as_bytes(), binding);
+        let mut first = mechanism.as_bytes().to_vec();
         first.push(0);
         first.extend_from_slice(&(scram.message().len() as i32).to_be_bytes());
         first.extend_from_slice(scram.message());

@@ -302,7 +302,7 @@ async fn explain_does_not_say_where_the_lake_is() {
                 text.extend((0..row.len()).filter_map(|at| row.get(at)));
             }
         }
-        assert!(text.contains("crm/accounts/part-"), "{explain}: {text}");
+        assert!(text.contains("file_groups={1 group}"), "{explain}: {text}");
         assert!(!text.contains(&lake), "{explain}: {text}");
     }
 }

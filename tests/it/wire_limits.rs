@@ -10,8 +10,8 @@ use crate::raw::{Raw, faults, message, query, ssl_request, startup};
 use tokio::io::AsyncReadExt;
 
 /// Computes for minutes, and reads nothing.
-const LONG: &str = "SELECT count(*) FROM generate_series(1, 100000) a \
-                    CROSS JOIN generate_series(1, 100000) b WHERE a.value * b.value % 7 = 3";
+const LONG: &str = "SELECT count(*) FROM generate_series(1, 100000) a(value) \
+                    CROSS JOIN generate_series(1, 100000) b(value) WHERE a.value * b.value % 7 = 3";
 
 fn code(error: &tokio_postgres::Error) -> String {
     error.code().map_or("none", SqlState::code).to_owned()

@@ -264,3 +264,105 @@ async fn health_and_metrics_answer_on_their_own_port() {
         assert!(answer.contains(wanted), "{path}: {answer}");
     }
 }
+
+/// A login that fails, and how long its answer took.
+async fn fail(address: std::net::SocketAddr, user: &str, password: &str) -> (String, Duration) {
+    let begun = Instant::now();
+    let mut raw = Raw::connect(address).await;
+    raw.send(&startup(user, "runrate")).await;
+    raw.scram(password).await;
+    let answer = raw.rest().await;
+    let [(severity, sqlstate)] = &faults(&answer)[..] else { panic!("{answer:?}") };
+    assert_eq!(severity, "FATAL");
+    (sqlstate.clone(), begun.elapsed())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_login_waits_and_takes_nobodys_place() {
+    let company = Company::serve(|config, _| {
+        config.connections_max = 1;
+        config.connections_unauthenticated_max = 1;
+        config.login_failure_delay_ms = 1_000;
+    })
+    .await;
+    let address = company.address;
+    let failing = tokio::spawn(async move { fail(address, ROLE, "wrong password").await });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(!failing.is_finished(), "it waits");
+    drop(Raw::logged_in(address).await);
+    assert!(!failing.is_finished(), "it still waits");
+    let (sqlstate, waited) = failing.await.expect("answered");
+    assert_eq!(sqlstate, "28P01");
+    assert!(waited >= Duration::from_secs(1), "{waited:?}");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    // The login in between was a success, so that counting begins again; unknown users wait alike.
+    for (user, least) in [(ROLE, 1), (ROLE, 2), ("nobody", 1), ("nobody", 2)] {
+        let (sqlstate, waited) = fail(address, user, "wrong password").await;
+        assert_eq!(sqlstate, "28P01");
+        assert!(waited >= Duration::from_secs(least), "{user}: {waited:?}");
+        assert!(waited < Duration::from_millis(least * 1_000 + 900), "{user}: {waited:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_fails_too_often_is_not_heard() {
+    let company = Company::serve(|config, _| {
+        config.login_failures_max = 3;
+        config.login_failure_delay_ms = 0;
+    })
+    .await;
+    for _ in 0..3 {
+        assert_eq!(fail(company.address, ROLE, "wrong password").await.0, "28P01");
+    }
+    // Not even with the right password, and before any exchange.
+    let mut raw = Raw::connect(company.address).await;
+    raw.send(&startup(ROLE, "runrate")).await;
+    raw.send(&query(SQL)).await;
+    let answer = raw.rest().await;
+    assert_eq!(faults(&answer), [("FATAL".to_owned(), "28000".to_owned())]);
+    assert!(answer.iter().all(|message| message.kind == b'E'), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_inside_encryption_can_be_bound_to_it() {
+    use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256_PLUS};
+    use rustls_pki_types::CertificateDer;
+    use rustls_pki_types::pem::PemObject;
+    use sha2::{Digest, Sha256};
+    let mut pem = String::new();
+    let company = Company::serve(|config, folder| pem = certify(folder, config)).await;
+    let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).expect("a certificate");
+    let right = Sha256::digest(&certificate).to_vec();
+    let plain = ("SCRAM-SHA-256", ChannelBinding::unrequested());
+    let cases = [
+        ((SCRAM_SHA_256_PLUS, ChannelBinding::tls_server_end_point(right)), None),
+        ((SCRAM_SHA_256_PLUS, ChannelBinding::tls_server_end_point(vec![0; 32])), Some("28P01")),
+    ];
+    let encrypted = || async {
+        let mut raw = Raw::connect(company.address).await;
+        raw.send(&ssl_request()).await;
+        assert_eq!(raw.0.read_u8().await.expect("an answer"), b'S');
+        let name = "localhost".try_into().expect("a name");
+        let mut raw = Raw(connector(&pem).connect(name, raw.0).await.expect("encrypted"));
+        raw.send(&startup(ROLE, "runrate")).await;
+        raw
+    };
+    for ((mechanism, binding), refusal) in cases {
+        let mut raw = encrypted().await;
+        raw.scram_as(crate::harness::PASSWORD, mechanism, binding).await;
+        let answer = raw.until(b'Z').await;
+        let refused = faults(&answer).into_iter().map(|(_, sqlstate)| sqlstate).next();
+        assert_eq!(refused.as_deref(), refusal, "{answer:?}");
+    }
+    // "I could have, but you did not offer it": somebody in between took the offer away.
+    let mut raw = encrypted().await;
+    drop(raw.next().await.expect("an offer"));
+    let scram = postgres_protocol::authentication::sasl::ScramSha256::new(b"x", plain.1);
+    let mut first = plain.0.as_bytes().to_vec();
+    first.push(0);
+    first.extend_from_slice(&(scram.message().len() as i32).to_be_bytes());
+    first.extend_from_slice(scram.message());
+    raw.send(&message(b'p', &first)).await;
+    let answer = raw.rest().await;
+    assert_eq!(faults(&answer), [("FATAL".to_owned(), "08P01".to_owned())]);
+}

@@ -58,7 +58,7 @@ def bombs():
         "SELECT * FROM unnest(array_repeat(repeat('x', 10000000), 1000)) t(v)",
         "SELECT string_agg(repeat('x', 1000000), '') FROM generate_series(1, 10000)",
         "SELECT array_agg(repeat('x', 10000 + v::int % 7)) FROM generate_series(1, 10000000) t(v)",
-        "SELECT count(*) FROM generate_series(1, 1000000) a, generate_series(1, 1000000) b"
+        "SELECT count(*) FROM generate_series(1, 1000000) a(value), generate_series(1, 1000000) b(value)"
         " WHERE a.value * b.value % 7 = 3",
         "SELECT max(s) FROM (SELECT v, md5(v::text) || repeat('x', 200) AS s"
         " FROM generate_series(1, 4000000) t(v) ORDER BY s DESC, v OFFSET 1) q",

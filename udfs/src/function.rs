@@ -2,7 +2,8 @@
 
 pub(crate) mod aggregate;
 pub(crate) mod coercion;
-pub(crate) mod fold;
+pub(crate) mod constant;
+pub(crate) mod gather;
 pub(crate) mod numbers;
 pub(crate) mod page;
 pub(crate) mod row;

@@ -82,6 +82,18 @@ pub fn functions() -> &'static [Function] {
 ///
 /// # Errors
 /// If the registry takes no functions.
+///
+/// # Examples
+/// ```
+/// use datafusion::execution::FunctionRegistry;
+/// use datafusion::prelude::SessionContext;
+///
+/// let mut state = SessionContext::new().state();
+/// runrate_udfs::register_all(&mut state)?;
+/// assert!(state.udf("lead_score").is_ok());
+/// assert!(state.udaf("forecast").is_ok());
+/// # Ok::<(), datafusion::error::DataFusionError>(())
+/// ```
 pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
     for function in functions() {
         match function.make()? {

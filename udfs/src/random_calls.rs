@@ -110,6 +110,8 @@ impl Random {
             "\"",
             "ß",
             "lead-7",
+            super::tests::MODEL,
+            super::tests::MODEL,
         ])
     }
 

@@ -215,6 +215,9 @@ async fn forecasts() {
     }
 }
 
+/// A model of one number and one word, as `lead_model` writes it.
+pub(super) const MODEL: &str = r#"{"format":1,"method":"scorecard","status":"ok","rows":4,"positives":2,"unlabelled":0,"base_rate":0.5,"log_loss":0.5,"base_log_loss":0.7,"lambda":1,"warnings":[],"intercept":0,"features":[{"name":"visits","bins":{"kind":"number","edges":["3"]},"points":[0,-1,1],"weight":1,"iv":0.5,"auc":0.75},{"name":"source","bins":{"kind":"text","levels":["auto"]},"points":[0.5,-0.25,0.125]}]}"#;
+
 /// Calls of aggregates on the rows that [`SPREAD`] makes.
 const CALLS: &[&str] = &[
     "engagement_score(x, TIMESTAMP '2026-01-01 00:00:00', TIMESTAMP '2026-03-01 00:00:00')",
@@ -237,7 +240,10 @@ const CALLS: &[&str] = &[
     "log_loss(b, y / 101)",
     "ece(b, y / 101)",
     "lead_model(b, named_struct('x', x, 'y', y))",
+    "lead_model(b, named_struct('x', x), 'scorecard', 'v', d)",
+    "lead_recalibrate('{MODEL}', b, named_struct('visits', x), d)",
     "forecast(d, x, 3)",
+    "forecast_info(d, x, 3)",
     "pipeline_forecast(x, y / 101, b, b)",
 ];
 
@@ -246,19 +252,56 @@ const SPREAD: &str = "(SELECT k, (k * 7919 % 1009) / 10.09 + 0.1 AS x, (k * 1047
     k * 31 % 7 < 3 AS b, DATE '2026-01-01' + CAST(k * 37 % 400 AS int) AS d \
     FROM generate_series(1, 2000) AS g(k)) AS t";
 
+/// The first column of `sql`, to the last bit, computed by so many threads; with `is_skipped` rows
+/// become states of their own instead of being aggregated first.
+async fn bits(sql: &str, partitions: usize, is_skipped: bool) -> Vec<String> {
+    let mut config = datafusion::prelude::SessionConfig::new()
+        .with_target_partitions(partitions)
+        .with_batch_size(if partitions == 1 { 8_192 } else { 97 });
+    if is_skipped {
+        let options = &mut config.options_mut().execution;
+        options.skip_partial_aggregation_probe_rows_threshold = 1;
+        options.skip_partial_aggregation_probe_ratio_threshold = 0.0;
+    }
+    let mut state = SessionContext::new_with_config(config).state();
+    register_all(&mut state).expect("registers");
+    let frame = SessionContext::new_with_state(state).sql(sql).await.expect(sql);
+    let batches = frame.collect().await.expect(sql);
+    let rows = batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row)));
+    let value = |(batch, row): (&arrow::array::RecordBatch, usize)| {
+        format!("{:?}", ScalarValue::try_from_array(batch.column(0), row).expect(sql))
+    };
+    rows.map(value).collect()
+}
+
+#[tokio::test]
+async fn many_groups_agree_with_each_group_alone() {
+    for call in CALLS {
+        let call = call.replace("{MODEL}", MODEL);
+        let filtered = format!("{call} FILTER (WHERE y > 30 OR k % 5 = 4)");
+        let mut alone = vec![];
+        for group in 0..5 {
+            let one = format!("SELECT {filtered} FROM {SPREAD} WHERE k % 5 = {group}");
+            alone.extend(bits(&one, 1, false).await);
+        }
+        let grouped = format!("SELECT {filtered} FROM {SPREAD} GROUP BY k % 5 ORDER BY k % 5");
+        for (partitions, is_skipped) in [(1, false), (3, false), (3, true)] {
+            let found = bits(&grouped, partitions, is_skipped).await;
+            assert_eq!(found, alone, "{grouped}: {partitions} threads, skipped {is_skipped}");
+        }
+        // In the order of groups, each is given as soon as it is complete.
+        let sorted = format!(
+            "SELECT {filtered} FROM (SELECT *, k % 5 AS g FROM {SPREAD} ORDER BY g) AS u GROUP BY g ORDER BY g"
+        );
+        assert_eq!(bits(&sorted, 1, false).await, alone, "{sorted}");
+    }
+}
+
 #[tokio::test]
 async fn aggregates_agree_to_the_last_bit_however_they_are_computed() {
-    let ask = async |sql: &str, partitions: usize| -> String {
-        let config = datafusion::prelude::SessionConfig::new()
-            .with_target_partitions(partitions)
-            .with_batch_size(if partitions == 1 { 8_192 } else { 97 });
-        let mut state = SessionContext::new_with_config(config).state();
-        register_all(&mut state).expect("registers");
-        let frame = SessionContext::new_with_state(state).sql(sql).await.expect(sql);
-        let batches = frame.collect().await.expect(sql);
-        format!("{:?}", ScalarValue::try_from_array(batches[0].column(0), 0).expect(sql))
-    };
+    let ask = async |sql: &str, partitions: usize| bits(sql, partitions, false).await[0].clone();
     for call in CALLS {
+        let call = call.replace("{MODEL}", MODEL);
         let plain = ask(&format!("SELECT {call} FROM {SPREAD}"), 1).await;
         let forms = [
             (format!("SELECT {call} FROM {SPREAD}"), 4),

@@ -3,7 +3,23 @@
 use std::collections::HashMap;
 
 use crate::schema;
-use crate::session::Engine;
+use crate::session::{Access, Engine};
+
+/// What the schemas are for.
+const SCHEMAS: &[(&str, &str)] = &[
+    ("crm", "canonical tables, filled from exports of the CRM"),
+    ("raw", "files loaded as they are"),
+    ("mart", "reports written as tables"),
+    ("ops", "ledger of ingests, quarantine, the date reports are made for"),
+    ("collect", "reports: what happened"),
+    ("demand", "reports: what will be sold"),
+    ("supply", "reports: who can sell and deliver it"),
+    ("reconcile", "reports: where demand and supply part"),
+    ("measure", "reports: how well it went"),
+    ("pg_catalog", "system catalog"),
+    ("information_schema", "system catalog as the standard has it"),
+    ("public", "functions"),
+];
 
 /// Comments by schema and relation; an empty column is the relation itself.
 #[derive(Debug, Default)]
@@ -33,20 +49,33 @@ impl Comments {
         comments
     }
 
+    /// What a schema is for.
+    pub(super) fn schema(name: &str) -> Option<&'static str> {
+        SCHEMAS.iter().find(|(schema, _)| *schema == name).map(|(_, text)| *text)
+    }
+
     fn add(&mut self, schema: &str, relation: &str, column: &str, text: &str) {
         let key = (schema.to_owned(), relation.to_owned(), column.to_owned());
         self.texts.insert(key, text.to_owned());
     }
 
-    /// Comment of the column with `number` (from 1) of a canonical table.
-    pub(super) fn of_number(&self, schema: &str, relation: &str, number: i64) -> Option<&str> {
+    /// Comment of the column with `number` (from 1, among those seen) of a canonical table.
+    pub(super) fn of_number(
+        &self,
+        schema: &str,
+        relation: &str,
+        number: i64,
+        access: &Access,
+    ) -> Option<&str> {
         let at = usize::try_from(number.checked_sub(1)?).ok()?;
         let table = match schema {
             schema::CRM => schema::table(relation),
             schema::OPS => schema::ops_tables().find(|table| table.name == relation),
             _ => None,
         };
-        self.of(schema, relation, table?.all_columns().nth(at)?.name)
+        let mut columns =
+            table?.all_columns().filter(|c| access.sees_column(schema, relation, c.name));
+        self.of(schema, relation, columns.nth(at)?.name)
     }
 
     /// Comment of `column` of a relation, or of the relation itself if it is empty.

@@ -17,19 +17,16 @@ use datafusion::prelude::SessionContext;
 use datafusion_pg_catalog::pg_catalog as library;
 
 use super::comments::Comments;
-use super::keys;
 use super::oids::{Object, Oids};
 use super::{Catalog, OWNER, PG_CATALOG, Pages};
+use super::{answers, keys, names, sizes};
 use crate::schema::CRM;
 use crate::server::encode::types;
 use crate::server::settings::SERVER_VERSION;
-use crate::session::{CATALOG, FunctionPage};
-
-/// Privileges that a role has; everything else is refused anyway.
-const PRIVILEGES: &[&str] = &["SELECT", "USAGE", "CONNECT", "EXECUTE", "TEMPORARY", "TEMP"];
+use crate::session::{CATALOG, FunctionPage, Granted, Session};
 
 /// One row of arguments and the session's options to a value.
-type Answer = Arc<dyn Fn(&[ScalarValue], &ConfigOptions) -> ScalarValue + Send + Sync>;
+type Answer = Arc<dyn Fn(&[ScalarValue], &ConfigOptions) -> Result<ScalarValue> + Send + Sync>;
 
 /// A function answered row by row; such calls are few and short.
 struct Lookup {
@@ -86,7 +83,7 @@ impl ScalarUDFImpl for Lookup {
                 .iter()
                 .map(|array| ScalarValue::try_from_array(array, row))
                 .collect::<Result<Vec<_>>>()?;
-            Ok((self.answer)(&values, options))
+            (self.answer)(&values, options)
         };
         if is_scalar {
             return Ok(ColumnarValue::Scalar(answer(0)?));
@@ -102,11 +99,11 @@ impl ScalarUDFImpl for Lookup {
 }
 
 /// Adds functions to a context, one a line.
-struct Registrar<'a>(&'a SessionContext);
+pub(super) struct Registrar<'a>(pub(super) &'a SessionContext);
 
 impl Registrar<'_> {
     /// `name`, with each of the `counts` of arguments.
-    fn add(
+    pub(super) fn add(
         &self,
         name: &str,
         counts: &[usize],
@@ -117,29 +114,60 @@ impl Registrar<'_> {
             0 => TypeSignature::Nullary,
             count => TypeSignature::Any(*count),
         });
-        let signature = Signature::one_of(shapes.collect(), Volatility::Stable);
-        let answer: Answer = Arc::new(answer);
-        let name = name.to_owned();
+        let shapes = shapes.collect();
+        self.register(name, shapes, returns, move |given, options| Ok(answer(given, options)));
+    }
+
+    /// `name` with one argument, which it may refuse.
+    pub(super) fn fallible<F>(&self, name: &str, returns: DataType, answer: F)
+    where
+        F: Fn(&[ScalarValue], &ConfigOptions) -> Result<ScalarValue> + Send + Sync + 'static,
+    {
+        self.register(name, vec![TypeSignature::Any(1)], returns, answer);
+    }
+
+    /// `name` with any number of arguments.
+    pub(super) fn variadic(
+        &self,
+        name: &str,
+        returns: DataType,
+        answer: impl Fn(&[ScalarValue]) -> ScalarValue + Send + Sync + 'static,
+    ) {
+        let shapes = vec![TypeSignature::VariadicAny];
+        self.register(name, shapes, returns, move |given, _| Ok(answer(given)));
+    }
+
+    fn register<F>(&self, name: &str, shapes: Vec<TypeSignature>, returns: DataType, answer: F)
+    where
+        F: Fn(&[ScalarValue], &ConfigOptions) -> Result<ScalarValue> + Send + Sync + 'static,
+    {
+        let signature = Signature::one_of(shapes, Volatility::Stable);
+        let (name, answer): (String, Answer) = (name.to_owned(), Arc::new(answer));
         self.0.register_udf(ScalarUDF::from(Lookup { name, signature, returns, answer }));
     }
 
-    fn text(&self, name: &str, counts: &[usize], value: Option<String>) {
+    /// Whether the session has a function of this name already.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.udf(name).is_ok()
+    }
+
+    pub(super) fn text(&self, name: &str, counts: &[usize], value: Option<String>) {
         self.add(name, counts, DataType::Utf8, move |_, _| ScalarValue::Utf8(value.clone()));
     }
 
-    fn boolean(&self, name: &str, counts: &[usize], value: bool) {
+    pub(super) fn boolean(&self, name: &str, counts: &[usize], value: bool) {
         self.add(name, counts, DataType::Boolean, move |_, _| ScalarValue::Boolean(Some(value)));
     }
 }
 
-fn number(value: Option<&ScalarValue>) -> Option<i64> {
+pub(super) fn number(value: Option<&ScalarValue>) -> Option<i64> {
     value?.cast_to(&DataType::Int64).ok().and_then(|value| match value {
         ScalarValue::Int64(number) => number,
         _ => None,
     })
 }
 
-fn string(value: Option<&ScalarValue>) -> Option<String> {
+pub(super) fn string(value: Option<&ScalarValue>) -> Option<String> {
     value?.cast_to(&DataType::Utf8).ok().and_then(|value| match value {
         ScalarValue::Utf8(text) => text,
         _ => None,
@@ -147,11 +175,14 @@ fn string(value: Option<&ScalarValue>) -> Option<String> {
 }
 
 /// Registers the library's functions where they tell the truth here, and ours.
-pub(super) fn register(context: &SessionContext, shared: &Catalog, user: &str, process: i32) {
+pub(super) fn register(
+    context: &SessionContext,
+    shared: &Catalog,
+    session: &Session,
+    process: i32,
+) {
     context.register_udf(library::create_current_database_udf(CATALOG));
-    context.register_udf(library::format_type::create_format_type_udf());
-    context.register_udtf("pg_get_keywords", shared.fixed.pg_get_keywords.clone());
-    context.register_udf(library::pg_get_expr_udf::create_pg_get_expr_udf());
+    context.register_udtf("pg_get_keywords", shared.library.pg_get_keywords.clone());
     context.register_udf(library::create_pg_get_partkeydef_udf());
     context.register_udf(library::create_pg_relation_is_publishable_udf());
     context.register_udf(library::create_pg_get_statisticsobjdef_columns_udf());
@@ -162,11 +193,16 @@ pub(super) fn register(context: &SessionContext, shared: &Catalog, user: &str, p
     context.register_udf(library::array_bounds_udf::create_array_upper_udf());
     context.register_udf(library::array_bounds_udf::create_array_lower_udf());
     let registrar = Registrar(context);
-    register_session(&registrar, user);
+    register_session(&registrar, session.user());
     registrar.add("pg_backend_pid", &[0], DataType::Int32, move |_, _| {
         ScalarValue::Int32(Some(process))
     });
-    register_objects(&registrar, shared);
+    register_objects(&registrar, shared, session.granted());
+    if let Some(database) = context.catalog(CATALOG) {
+        let names = names::register(&registrar, shared, &database, session.granted());
+        sizes::register(&registrar, &names);
+    }
+    answers::register(&registrar);
     register_functions(&registrar, context, shared);
 }
 
@@ -197,34 +233,20 @@ fn register_session(registrar: &Registrar<'_>, user: &str) {
         let names: Vec<ScalarValue> = names.into_iter().map(ScalarValue::from).collect();
         ScalarValue::List(ScalarValue::new_list(&names, &DataType::Utf8, true))
     });
-    for name in [
-        "has_table_privilege",
-        "has_schema_privilege",
-        "has_database_privilege",
-        "has_any_column_privilege",
-        "has_column_privilege",
-        "has_function_privilege",
-        "has_sequence_privilege",
-    ] {
-        registrar.add(name, &[2, 3, 4], DataType::Boolean, |given, _| {
-            let asked = string(given.last()).unwrap_or_default().to_uppercase();
-            let has = asked.split(',').any(|privilege| PRIVILEGES.contains(&privilege.trim()));
-            ScalarValue::Boolean(Some(has))
-        });
-    }
-    registrar.boolean("pg_has_role", &[2, 3], true);
 }
 
 /// What is behind an identifier of a table or schema.
-fn register_objects(registrar: &Registrar<'_>, shared: &Catalog) {
+fn register_objects(registrar: &Registrar<'_>, shared: &Catalog, granted: &Arc<Granted>) {
     let described = |oids: Arc<Oids>, comments: Arc<Comments>, pages: Arc<Pages>| {
+        let granted = granted.clone();
         move |given: &[ScalarValue], column: &str| -> ScalarValue {
             let object = number(given.first()).and_then(|number| oids.object(number));
             ScalarValue::Utf8(match object {
-                Some(Object::Relation(schema, name)) => {
+                Some(Object::Relation(schema, name)) if granted.now().sees(&schema, &name) => {
                     comments.of(&schema, &name, column).map(str::to_owned)
                 }
                 Some(Object::Function(place)) => pages.0.get(place).map(FunctionPage::description),
+                Some(Object::Schema(name)) => Comments::schema(&name).map(str::to_owned),
                 _ => None,
             })
         }
@@ -233,11 +255,12 @@ fn register_objects(registrar: &Registrar<'_>, shared: &Catalog) {
     let describe = described(oids, comments, shared.pages.clone());
     registrar.add("obj_description", &[1, 2], DataType::Utf8, move |given, _| describe(given, ""));
     let (oids, comments) = (shared.oids.clone(), shared.comments.clone());
+    let rights = granted.clone();
     registrar.add("col_description", &[2], DataType::Utf8, move |given, _| {
         let object = number(given.first()).and_then(|number| oids.object(number));
         ScalarValue::Utf8(match (object, number(given.get(1))) {
             (Some(Object::Relation(schema, name)), Some(column)) => {
-                comments.of_number(&schema, &name, column).map(str::to_owned)
+                comments.of_number(&schema, &name, column, &rights.now()).map(str::to_owned)
             }
             _ => None,
         })
@@ -251,8 +274,6 @@ fn register_objects(registrar: &Registrar<'_>, shared: &Catalog) {
             _ => true,
         }))
     });
-    // Drivers look for the types of extensions, of which there are none.
-    registrar.add("to_regtype", &[1], DataType::Int32, |_, _| ScalarValue::Int32(None));
     for name in ["pg_function_is_visible", "pg_type_is_visible", "pg_operator_is_visible"] {
         registrar.boolean(name, &[1], true);
     }
@@ -270,41 +291,35 @@ fn register_objects(registrar: &Registrar<'_>, shared: &Catalog) {
     // No column counts by itself, and nothing has another order than that of bytes.
     registrar.text("pg_get_serial_sequence", &[2], None);
     registrar.boolean("pg_collation_is_visible", &[1], true);
-    register_definitions(registrar, shared);
-    registrar.add("pg_size_pretty", &[1], DataType::Utf8, |given, _| {
-        ScalarValue::Utf8(number(given.first()).map(pretty_size))
-    });
-    for name in ["pg_relation_size", "pg_total_relation_size", "pg_table_size", "pg_database_size"]
-    {
-        registrar.add(name, &[1, 2], DataType::Int64, |_, _| ScalarValue::Int64(None));
-    }
+    register_definitions(registrar, shared, granted);
 }
 
 /// Keys, indexes and views as statements.
-fn register_definitions(registrar: &Registrar<'_>, shared: &Catalog) {
+fn register_definitions(registrar: &Registrar<'_>, shared: &Catalog, granted: &Arc<Granted>) {
+    let rights = granted.clone();
     let (oids, comments) = (shared.oids.clone(), shared.comments.clone());
     registrar.add("pg_get_viewdef", &[1, 2], DataType::Utf8, move |given, _| {
         let object = number(given.first()).and_then(|number| oids.object(number));
         ScalarValue::Utf8(match object {
-            Some(Object::Relation(schema, name)) => {
+            Some(Object::Relation(schema, name)) if rights.now().sees(&schema, &name) => {
                 Some(comments.definition(&schema, &name)).filter(|sql| !sql.is_empty())
             }
             _ => None,
         })
     });
-    let oids = shared.oids.clone();
+    let (oids, rights) = (shared.oids.clone(), granted.clone());
     registrar.add("pg_get_constraintdef", &[1, 2], DataType::Utf8, move |given, _| {
         let object = number(given.first()).and_then(|number| oids.object(number));
-        let key = keys::keys().iter().find(|key| match &object {
+        let key = keys::seen(&rights.now()).into_iter().find(|key| match &object {
             Some(Object::Constraint(name)) => *name == key.name,
             _ => false,
         });
         ScalarValue::Utf8(key.map(keys::Key::definition))
     });
-    let oids = shared.oids.clone();
+    let (oids, rights) = (shared.oids.clone(), granted.clone());
     registrar.add("pg_get_indexdef", &[1, 3], DataType::Utf8, move |given, _| {
         let object = number(given.first()).and_then(|number| oids.object(number));
-        let key = keys::primary().find(|key| match &object {
+        let key = keys::primary(&rights.now()).into_iter().find(|key| match &object {
             Some(Object::Relation(schema, name)) => schema == CRM && *name == key.name,
             _ => false,
         });
@@ -312,23 +327,21 @@ fn register_definitions(registrar: &Registrar<'_>, shared: &Catalog) {
     });
 }
 
-/// Bytes as `pg_size_pretty` writes them: the largest unit that leaves two digits or more.
-fn pretty_size(bytes: i64) -> String {
-    let units = ["bytes", "kB", "MB", "GB", "TB", "PB"];
-    let (mut size, mut at) = (bytes, 0);
-    while size.abs() >= 10 * 1_024 && at + 1 < units.len() {
-        size = (size + 512 * size.signum()) / 1_024;
-        at += 1;
-    }
-    format!("{size} {}", units[at])
-}
-
 /// Signatures of our functions, as `\df` shows them.
 fn register_functions(registrar: &Registrar<'_>, context: &SessionContext, shared: &Catalog) {
     let pages = shared.pages.clone();
     let arguments: Vec<String> = pages.0.iter().map(arguments).collect();
     let results: Vec<String> = pages.0.iter().map(|page| result_type(context, page)).collect();
+    let definitions = pages.0.iter().zip(arguments.iter().zip(&results));
+    let definitions = definitions.map(|(page, (arguments, result))| {
+        format!(
+            "CREATE OR REPLACE FUNCTION public.{name}({arguments})\n RETURNS {result}\n \
+             LANGUAGE internal\nAS $function${name}$function$\n",
+            name = page.name
+        )
+    });
     for (name, texts) in [
+        ("pg_get_functiondef", definitions.collect()),
         ("pg_get_function_arguments", arguments.clone()),
         ("pg_get_function_identity_arguments", arguments),
         ("pg_get_function_result", results),

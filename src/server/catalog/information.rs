@@ -5,13 +5,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::array::{Int32Array, RecordBatch, StringArray};
+use datafusion::arrow::array::{Int32Array, RecordBatch};
 use datafusion::catalog::{MemTable, SchemaProvider, TableProvider};
 use datafusion::error::Result;
 
-use super::keys;
-use super::relations::{PgCatalog, Relation, Rows};
-use super::{OWNER, PUBLIC};
+use super::relations::{PgCatalog, Relation};
+use super::rows::Rows;
+use super::{OWNER, PUBLIC, keys, privileges, standard};
 use crate::server::encode::types::{self, PgType};
 use crate::session::{CATALOG, FunctionPage};
 
@@ -26,6 +26,12 @@ const TABLES: &[&str] = &[
     "key_column_usage",
     "referential_constraints",
     "constraint_column_usage",
+    "table_privileges",
+    "role_table_grants",
+    "column_privileges",
+    "role_column_grants",
+    "enabled_roles",
+    "applicable_roles",
 ];
 
 /// `information_schema` of one session.
@@ -55,7 +61,9 @@ impl InformationSchema {
         rows.texts("table_type", relations.iter().map(|r| kind(r.kind == 'v')).collect());
         rows.same("is_insertable_into", "NO");
         rows.same("is_typed", "NO");
-        rows.null("commit_action");
+        for name in ["self_referencing_column_name", "reference_generation", "commit_action"] {
+            rows.null(name);
+        }
         rows.finish()
     }
 
@@ -87,16 +95,38 @@ impl InformationSchema {
         let nullables = columns.iter().map(|(.., field)| nullable(field.is_nullable()));
         rows.texts("is_nullable", nullables.collect());
         rows.texts("data_type", kinds.iter().map(|kind| names(kind.oid).0.to_owned()).collect());
-        rows.null("character_maximum_length");
-        let precision = kinds.iter().map(|kind| numeric(*kind).map(|(precision, _)| precision));
-        rows.push("numeric_precision", Arc::new(Int32Array::from_iter(precision)), None);
-        let scale = kinds.iter().map(|kind| numeric(*kind).map(|(_, scale)| scale));
-        rows.push("numeric_scale", Arc::new(Int32Array::from_iter(scale)), None);
-        rows.null("datetime_precision");
+        for name in ["character_maximum_length", "character_octet_length"] {
+            rows.null(name);
+        }
+        let mut number = |name: &str, pick: &dyn Fn(PgType) -> Option<i32>| {
+            let values = kinds.iter().map(|kind| pick(*kind));
+            rows.push(name, Arc::new(Int32Array::from_iter(values)), None);
+        };
+        number("numeric_precision", &|kind| standard::precision(kind).0);
+        number("numeric_precision_radix", &|kind| standard::precision(kind).1);
+        number("numeric_scale", &|kind| standard::precision(kind).2);
+        number("datetime_precision", &|kind| match kind.oid {
+            types::DATE => Some(0),
+            types::TIME | types::TIMESTAMP | types::TIMESTAMPTZ | types::INTERVAL => Some(6),
+            _ => None,
+        });
+        for name in ["interval_type", "interval_precision", "character_set_name"] {
+            rows.null(name);
+        }
+        for name in ["collation_catalog", "collation_schema", "collation_name", "domain_name"] {
+            rows.null(name);
+        }
         rows.same("udt_catalog", CATALOG);
         rows.same("udt_schema", super::PG_CATALOG);
         rows.texts("udt_name", kinds.iter().map(|kind| names(kind.oid).1.to_owned()).collect());
+        let places = columns.iter().map(|(_, place, _)| place.to_string());
+        rows.texts("dtd_identifier", places.collect());
+        rows.same("is_self_referencing", "NO");
         rows.same("is_identity", "NO");
+        for name in ["identity_generation", "identity_start", "identity_increment"] {
+            rows.null(name);
+        }
+        rows.null("generation_expression");
         rows.same("is_generated", "NEVER");
         rows.same("is_updatable", "NO");
         rows.finish()
@@ -132,6 +162,9 @@ impl InformationSchema {
         rows.texts("routine_name", texts(&|page| page.name.clone()));
         rows.same("routine_type", "FUNCTION");
         rows.texts("function_type", texts(&|page| page.kind.to_owned()));
+        rows.same("data_type", "anyelement");
+        rows.same("external_language", "INTERNAL");
+        rows.same("security_type", "INVOKER");
         rows.same("is_deterministic", "YES");
         rows.texts("description", texts(&|page| page.summary.clone()));
         rows.texts("syntax_example", texts(&|page| page.syntax.clone()));
@@ -159,7 +192,15 @@ impl InformationSchema {
             "columns" => self.columns().await?,
             "views" => self.views().await?,
             "routines" => self.routines()?,
-            other => return keys::information(other),
+            "table_privileges" | "role_table_grants" => {
+                privileges::of_tables(&self.0.relations().await?, &self.0.granted.now())?
+            }
+            "column_privileges" | "role_column_grants" => {
+                privileges::of_columns(&self.0.relations().await?, &self.0.granted.now())?
+            }
+            "enabled_roles" => privileges::enabled_roles(&self.0.granted.now())?,
+            "applicable_roles" => privileges::applicable_roles(&self.0.granted.now())?,
+            other => return keys::information(other, &self.0.granted.now()),
         }))
     }
 }
@@ -167,11 +208,16 @@ impl InformationSchema {
 #[async_trait]
 impl SchemaProvider for InformationSchema {
     fn table_names(&self) -> Vec<String> {
-        TABLES.iter().copied().map(str::to_owned).collect()
+        TABLES.iter().copied().chain(standard::names()).map(str::to_owned).collect()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        let Some(batch) = self.batch(&name.to_ascii_lowercase()).await? else { return Ok(None) };
+        let name = name.to_ascii_lowercase();
+        let batch = match self.batch(&name).await? {
+            Some(batch) => Some(batch),
+            None => standard::batch(&self.0, &name)?,
+        };
+        let Some(batch) = batch else { return Ok(None) };
         Ok(Some(Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch]])?)))
     }
 
@@ -190,18 +236,6 @@ pub(super) fn names_and_positions(
     rows.texts("column_name", names);
     rows.push("ordinal_position", Arc::new(Int32Array::from(places)), None);
     rows.push("position_in_unique_constraint", Arc::new(Int32Array::from(targets)), None);
-}
-
-impl Rows {
-    /// A column with one text in every row.
-    pub(super) fn same(&mut self, name: &str, value: &str) {
-        let values = vec![value.to_owned(); self.count()];
-        self.texts(name, values);
-    }
-
-    pub(super) fn texts(&mut self, name: &str, values: Vec<String>) {
-        self.push(name, Arc::new(StringArray::from(values)), None);
-    }
 }
 
 /// A type as the standard calls it, and as `pg_type` does.
@@ -227,23 +261,5 @@ fn names(oid: u32) -> (&'static str, &'static str) {
         2287 => ("ARRAY", "_record"),
         oid if types::ARRAYS.iter().any(|(_, array)| *array == oid) => ("ARRAY", "anyarray"),
         _ => ("text", "text"),
-    }
-}
-
-/// Precision and scale that a numeric's modifier packs, 4 above zero.
-fn numeric(kind: PgType) -> Option<(i32, i32)> {
-    let packed = kind.modifier.checked_sub(4).filter(|packed| *packed >= 0)?;
-    (kind.oid == types::NUMERIC).then_some((packed >> 16, packed & 0xffff))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_numeric_tells_its_precision_and_scale() {
-        let money = PgType { oid: types::NUMERIC, width: -1, modifier: ((18 << 16) | 2) + 4 };
-        assert_eq!(numeric(money), Some((18, 2)));
-        assert_eq!(numeric(PgType { modifier: -1, ..money }), None);
     }
 }

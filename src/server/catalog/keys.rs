@@ -9,13 +9,14 @@ use datafusion::arrow::array::{
     ArrayRef, BooleanArray, Int16Array, Int16Builder, Int32Array, Int32Builder, ListBuilder,
     RecordBatch,
 };
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::error::Result;
 
 use super::information::names_and_positions;
 use super::oids::{Object, Oids};
-use super::relations::Rows;
+use super::rows::{CHAR, NAME, Rows};
 use crate::schema::{self, CRM, Table};
-use crate::session::CATALOG;
+use crate::session::{Access, CATALOG};
 
 /// A key of a table.
 #[derive(Debug)]
@@ -28,6 +29,7 @@ pub(super) struct Key {
     pub(super) target: Option<(&'static Table, Vec<i16>)>,
 }
 
+/// All keys, primary ones before the foreign ones of their table.
 static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
     let mut keys = vec![];
     for table in schema::tables() {
@@ -66,14 +68,27 @@ fn column(table: &Table, place: i16) -> &'static str {
     table.all_columns().nth(at).map_or("", |column| column.name)
 }
 
-/// All keys, primary ones before the foreign ones of their table.
-pub(super) fn keys() -> &'static [Key] {
-    &KEYS
+/// Those whose columns `access` sees at both ends.
+pub(super) fn seen(access: &Access) -> Vec<&'static Key> {
+    let sees = |table: &Table, places: &[i16]| {
+        let sees = |place: &i16| access.sees_column(CRM, table.name, column(table, *place));
+        access.sees(CRM, table.name) && places.iter().all(sees)
+    };
+    let sees_target = |key: &Key| key.target.as_ref().is_none_or(|(t, places)| sees(t, places));
+    KEYS.iter().filter(|key| sees(key.table, &key.columns) && sees_target(key)).collect()
 }
 
-/// The primary keys: each has an index of its name.
-pub(super) fn primary() -> impl Iterator<Item = &'static Key> + Clone {
-    KEYS.iter().filter(|key| key.target.is_none())
+/// The primary keys of those: each has an index of its name.
+pub(super) fn primary(access: &Access) -> Vec<&'static Key> {
+    let mut keys = seen(access);
+    keys.retain(|key| key.target.is_none());
+    keys
+}
+
+/// Where `places` of `table` are among the columns that `access` sees.
+fn seen_places(access: &Access, table: &Table, places: &[i16]) -> Vec<i16> {
+    let sees = |place: &i16| access.sees_column(CRM, table.name, column(table, *place));
+    places.iter().map(|place| (1..=*place).filter(sees).count() as i16).collect()
 }
 
 /// Whether a table of a schema has a key of its own, and whether it has foreign ones.
@@ -118,6 +133,14 @@ impl Key {
         }
     }
 
+    /// Columns of its index.
+    pub(super) fn index_columns(&self) -> SchemaRef {
+        let schema = self.table.arrow_schema();
+        let places = self.columns.iter().filter_map(|place| usize::try_from(place - 1).ok());
+        let fields = places.filter_map(|at| schema.fields().get(at).cloned());
+        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    }
+
     /// Number of its constraint.
     pub(super) fn oid(&self, oids: &Oids) -> i32 {
         oids.of(Object::Constraint(self.name.clone()))
@@ -129,7 +152,8 @@ impl Key {
     }
 }
 
-fn table_oid(oids: &Oids, table: &Table) -> i32 {
+/// Number of a canonical table.
+pub(super) fn table_oid(oids: &Oids, table: &Table) -> i32 {
     oids.of(Object::Relation(CRM.into(), table.name.into()))
 }
 
@@ -146,13 +170,13 @@ fn places<'a>(lists: impl Iterator<Item = Option<&'a [i16]>>) -> ArrayRef {
 }
 
 /// `pg_index`: the primary keys.
-pub(super) fn pg_index(oids: &Oids) -> Result<RecordBatch> {
-    let keys = primary();
-    let mut rows = Rows::new(keys.clone().count());
-    rows.oid("indexrelid", keys.clone().map(|key| key.index_oid(oids)));
-    rows.oid("indrelid", keys.clone().map(|key| table_oid(oids, key.table)));
+pub(super) fn pg_index(oids: &Oids, access: &Access) -> Result<RecordBatch> {
+    let keys = primary(access);
+    let mut rows = Rows::new(keys.len());
+    rows.oid("indexrelid", keys.iter().map(|key| key.index_oid(oids)));
+    rows.oid("indrelid", keys.iter().map(|key| table_oid(oids, key.table)));
     for name in ["indnatts", "indnkeyatts"] {
-        let widths = keys.clone().map(|key| key.columns.len() as i16);
+        let widths = keys.iter().map(|key| key.columns.len() as i16);
         rows.push(name, Arc::new(Int16Array::from_iter_values(widths)), None);
     }
     for (name, value) in [
@@ -170,15 +194,16 @@ pub(super) fn pg_index(oids: &Oids) -> Result<RecordBatch> {
     ] {
         rows.boolean(name, value);
     }
-    let columns = || keys.clone().map(|key| Some(key.columns.as_slice()));
-    rows.push("indkey", places(columns()), None);
+    let own = |key: &&Key| seen_places(access, key.table, &key.columns);
+    let columns: Vec<Vec<i16>> = keys.iter().map(own).collect();
+    rows.push("indkey", places(columns.iter().map(|list| Some(list.as_slice()))), None);
     // Each column by the usual order of its type.
     for name in ["indcollation", "indclass"] {
         let mut builder = ListBuilder::new(Int32Builder::new());
-        keys.clone().for_each(|key| builder.append_value(key.columns.iter().map(|_| Some(0))));
+        keys.iter().for_each(|key| builder.append_value(key.columns.iter().map(|_| Some(0))));
         rows.push(name, Arc::new(builder.finish()), None);
     }
-    let zeros: Vec<Vec<i16>> = keys.clone().map(|key| vec![0; key.columns.len()]).collect();
+    let zeros: Vec<Vec<i16>> = keys.iter().map(|key| vec![0; key.columns.len()]).collect();
     rows.push("indoption", places(zeros.iter().map(|list| Some(list.as_slice()))), None);
     for name in ["indexprs", "indpred"] {
         rows.null(name);
@@ -187,14 +212,14 @@ pub(super) fn pg_index(oids: &Oids) -> Result<RecordBatch> {
 }
 
 /// `pg_constraint`: all keys.
-pub(super) fn pg_constraint(oids: &Oids) -> Result<RecordBatch> {
-    let keys = keys();
+pub(super) fn pg_constraint(oids: &Oids, access: &Access) -> Result<RecordBatch> {
+    let keys = seen(access);
     let mut rows = Rows::new(keys.len());
     rows.oid("oid", keys.iter().map(|key| key.oid(oids)));
-    rows.text("conname", super::relations::NAME, keys.iter().map(|k| k.name.clone()).collect());
+    rows.text("conname", NAME, keys.iter().map(|k| k.name.clone()).collect());
     rows.oid_of("connamespace", oids.of(Object::Schema(CRM.into())));
-    let kind = |key: &Key| if key.target.is_some() { "f" } else { "p" }.to_owned();
-    rows.text("contype", super::relations::CHAR, keys.iter().map(kind).collect());
+    let kind = |key: &&Key| if key.target.is_some() { "f" } else { "p" }.to_owned();
+    rows.text("contype", CHAR, keys.iter().map(kind).collect());
     for (name, value) in [("condeferrable", false), ("condeferred", false), ("convalidated", true)]
     {
         rows.boolean(name, value);
@@ -202,25 +227,28 @@ pub(super) fn pg_constraint(oids: &Oids) -> Result<RecordBatch> {
     rows.oid("conrelid", keys.iter().map(|key| table_oid(oids, key.table)));
     rows.oid_of("contypid", 0);
     // A foreign key rests on the index of the key that it points to.
-    let index = |key: &Key| {
+    let index = |key: &&Key| {
         let table = key.target.as_ref().map_or(key.table, |(target, _)| target);
         oids.of(Object::Relation(CRM.into(), format!("{}_pkey", table.name)))
     };
     rows.oid("conindid", keys.iter().map(index));
     rows.oid_of("conparentid", 0);
-    let target = |key: &Key| key.target.as_ref().map_or(0, |(target, _)| table_oid(oids, target));
+    let target = |key: &&Key| key.target.as_ref().map_or(0, |(target, _)| table_oid(oids, target));
     rows.oid("confrelid", keys.iter().map(target));
     for (name, value) in [("confupdtype", "a"), ("confdeltype", "a"), ("confmatchtype", "s")] {
-        let value = |key: &Key| if key.target.is_some() { value } else { " " }.to_owned();
-        rows.text(name, super::relations::CHAR, keys.iter().map(value).collect());
+        let value = |key: &&Key| if key.target.is_some() { value } else { " " }.to_owned();
+        rows.text(name, CHAR, keys.iter().map(value).collect());
     }
     rows.boolean("conislocal", true);
     rows.push("coninhcount", Arc::new(Int32Array::from(vec![0; keys.len()])), None);
     let inherits = keys.iter().map(|_| Some(true));
     rows.push("connoinherit", Arc::new(inherits.collect::<BooleanArray>()), None);
-    rows.push("conkey", places(keys.iter().map(|key| Some(key.columns.as_slice()))), None);
-    let targets = keys.iter().map(|key| key.target.as_ref().map(|(_, places)| places.as_slice()));
-    rows.push("confkey", places(targets), None);
+    let own = |key: &&Key| seen_places(access, key.table, &key.columns);
+    let own: Vec<Vec<i16>> = keys.iter().map(own).collect();
+    rows.push("conkey", places(own.iter().map(|list| Some(list.as_slice()))), None);
+    let to = |key: &&Key| key.target.as_ref().map(|(t, at)| seen_places(access, t, at));
+    let to: Vec<Option<Vec<i16>>> = keys.iter().map(to).collect();
+    rows.push("confkey", places(to.iter().map(Option::as_deref)), None);
     for name in ["conpfeqop", "conppeqop", "conffeqop", "confdelsetcols", "conexclop"] {
         rows.no_list(name);
     }
@@ -229,12 +257,15 @@ pub(super) fn pg_constraint(oids: &Oids) -> Result<RecordBatch> {
 }
 
 /// A table of `information_schema` about keys; `None` for another name.
-pub(super) fn information(name: &str) -> Result<Option<RecordBatch>> {
-    let keys = keys();
+pub(super) fn information(name: &str, access: &Access) -> Result<Option<RecordBatch>> {
+    let keys = seen(access);
     // One row a column of a key.
-    let columns: Vec<(&Key, usize)> =
-        keys.iter().flat_map(|key| (0..key.columns.len()).map(move |at| (key, at))).collect();
-    let foreign: Vec<&Key> = keys.iter().filter(|key| key.target.is_some()).collect();
+    let columns: Vec<(&'static Key, usize)> = keys
+        .iter()
+        .copied()
+        .flat_map(|key| (0..key.columns.len()).map(move |at| (key, at)))
+        .collect();
+    let foreign: Vec<&Key> = keys.iter().copied().filter(|key| key.target.is_some()).collect();
     let count = match name {
         "table_constraints" => keys.len(),
         "key_column_usage" | "constraint_column_usage" => columns.len(),
@@ -256,7 +287,8 @@ pub(super) fn information(name: &str) -> Result<Option<RecordBatch>> {
         "table_constraints" => {
             constraint(&mut rows, keys.iter().map(|key| key.name.clone()).collect());
             table(&mut rows, keys.iter().map(|key| key.table.name.to_owned()).collect());
-            let kind = |key: &Key| if key.target.is_some() { "FOREIGN KEY" } else { "PRIMARY KEY" };
+            let kind =
+                |key: &&Key| if key.target.is_some() { "FOREIGN KEY" } else { "PRIMARY KEY" };
             rows.texts("constraint_type", keys.iter().map(|key| kind(key).to_owned()).collect());
             rows.same("is_deferrable", "NO");
             rows.same("initially_deferred", "NO");
@@ -294,8 +326,8 @@ pub(super) fn information(name: &str) -> Result<Option<RecordBatch>> {
 }
 
 /// The columns of keys with their places.
-fn columns_of(rows: &mut Rows, columns: &[(&Key, usize)]) {
-    let named = |(key, at): &(&Key, usize)| column(key.table, key.columns[*at]).to_owned();
+fn columns_of(rows: &mut Rows, columns: &[(&'static Key, usize)]) {
+    let named = |(key, at): &(&'static Key, usize)| column(key.table, key.columns[*at]).to_owned();
     names_and_positions(
         rows,
         columns.iter().map(named).collect(),
@@ -310,7 +342,7 @@ mod tests {
 
     #[test]
     fn keys_are_written_as_postgres_writes_them() {
-        let by = |name: &str| keys().iter().find(|key| key.name == name).expect(name);
+        let by = |name: &str| KEYS.iter().find(|key| key.name == name).expect(name);
         let own = by("opportunities_pkey");
         assert_eq!(own.definition(), "PRIMARY KEY (opportunity_id)");
         assert_eq!(
@@ -329,8 +361,8 @@ mod tests {
     #[test]
     fn names_are_told_once() {
         let names: std::collections::BTreeSet<&str> =
-            keys().iter().map(|key| key.name.as_str()).collect();
-        assert_eq!(names.len(), keys().len());
-        assert!(keys().iter().all(|key| !key.columns.is_empty()));
+            KEYS.iter().map(|key| key.name.as_str()).collect();
+        assert_eq!(names.len(), KEYS.len());
+        assert!(KEYS.iter().all(|key| !key.columns.is_empty()));
     }
 }

@@ -5,13 +5,23 @@
 //! What is ours is made here: schemas, tables, columns, comments and functions, with identifiers
 //! that stay the same as long as the process runs, and nothing of how roles log in.
 
+mod activity;
+mod answers;
 mod comments;
+mod fixed;
 mod functions;
 mod information;
 mod keys;
+mod names;
 mod oids;
+mod privileges;
+mod procedures;
 mod relations;
 mod rewrite;
+mod rows;
+mod sizes;
+mod standard;
+mod system;
 
 use std::sync::Arc;
 
@@ -38,10 +48,12 @@ const OWNER: &str = "runrate";
 /// What all sessions share: the fixed tables, identifiers and comments.
 #[derive(Debug)]
 pub(super) struct Catalog {
-    fixed: Arc<PgCatalogStaticTables>,
+    library: Arc<PgCatalogStaticTables>,
+    fixed: Arc<fixed::FixedTables>,
     oids: Arc<oids::Oids>,
     comments: Arc<comments::Comments>,
     pages: Arc<Pages>,
+    own_columns: Arc<relations::OwnColumns>,
 }
 
 /// Pages of the functions; a function's object is its place among them.
@@ -54,11 +66,14 @@ impl Catalog {
     /// # Errors
     /// If the fixed tables cannot be read.
     pub(super) fn new(engine: &Engine) -> Result<Self> {
+        let library = Arc::new(PgCatalogStaticTables::try_new()?);
         Ok(Self {
-            fixed: Arc::new(PgCatalogStaticTables::try_new()?),
+            fixed: Arc::new(fixed::FixedTables::new(&library)?),
+            library,
             oids: Arc::default(),
             comments: Arc::new(comments::Comments::new(engine)),
             pages: Arc::new(Pages(function_pages(engine.table_functions()))),
+            own_columns: Arc::default(),
         })
     }
 
@@ -71,11 +86,12 @@ impl Catalog {
         let database = context.catalog(CATALOG).ok_or_else(|| {
             Error::from(DataFusionError::Internal(format!("there is no catalog {CATALOG}")))
         })?;
-        let relations = Arc::new(relations::PgCatalog::new(self, &database, session.user())?);
+        let relations = Arc::new(relations::PgCatalog::new(self, &database, session, process));
         database.register_schema(PG_CATALOG, relations.clone())?;
         let information = information::InformationSchema(relations);
         database.register_schema(INFORMATION_SCHEMA, Arc::new(information))?;
-        functions::register(context, self, session.user(), process);
+        functions::register(context, self, session, process);
+        privileges::register(context, self, session);
         let state = context.state_ref();
         let mut planned = SessionStateBuilder::new_from_existing(state.read().clone())
             .with_type_planner(Arc::new(PgOidTypePlanner))

@@ -1,4 +1,7 @@
-//! Object identifiers: a number for every name, the same for all sessions of a process.
+//! Object identifiers: a number for every name, the same for all sessions and after a restart.
+//!
+//! Tools keep such numbers with what they have learned of a database: a number is made of the name it
+//! stands for, and only two names that would have the same one depend on which was asked for first.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -21,7 +24,7 @@ pub(super) enum Object {
 }
 
 /// First number that Postgres gives to what users make.
-const FIRST: i32 = 16_384;
+pub(super) const FIRST: i32 = 16_384;
 /// The schema of the catalog itself has this number everywhere; the fixed tables refer to it.
 const PG_CATALOG_OID: i32 = 11;
 
@@ -32,7 +35,7 @@ pub(super) struct Oids(Mutex<Given>);
 #[derive(Debug, Default)]
 struct Given {
     numbers: HashMap<Object, i32>,
-    objects: Vec<Object>,
+    objects: HashMap<i32, Object>,
 }
 
 impl Oids {
@@ -45,17 +48,35 @@ impl Oids {
         if let Some(number) = given.numbers.get(&object) {
             return *number;
         }
-        let number = FIRST + given.objects.len() as i32;
-        given.objects.push(object.clone());
+        let mut number = number_of(&object);
+        while given.objects.contains_key(&number) {
+            number = number.checked_add(1).unwrap_or(FIRST);
+        }
+        given.objects.insert(number, object.clone());
         given.numbers.insert(object, number);
         number
     }
 
+    /// The number of `object`, if it was given one.
+    pub(super) fn known(&self, object: &Object) -> Option<i32> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).numbers.get(object).copied()
+    }
+
     /// What `number` stands for, if it was given here.
     pub(super) fn object(&self, number: i64) -> Option<Object> {
-        let at = usize::try_from(number.checked_sub(i64::from(FIRST))?).ok()?;
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).objects.get(at).cloned()
+        let number = i32::try_from(number).ok()?;
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).objects.get(&number).cloned()
     }
+}
+
+/// A number from [`FIRST`] on, spread by FNV-1a over what the object is called.
+fn number_of(object: &Object) -> i32 {
+    let name = format!("{object:?}");
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    let room = (i32::MAX - FIRST) as u64;
+    FIRST + (hash % room) as i32
 }
 
 #[cfg(test)]
@@ -72,5 +93,6 @@ mod tests {
         assert_eq!(oids.object(number.into()), Some(relation));
         assert_eq!(oids.object(1), None);
         assert_eq!(oids.of(Object::Schema("pg_catalog".into())), 11);
+        assert_eq!(Oids::default().of(Object::Schema("crm".into())), 1_878_647_841);
     }
 }

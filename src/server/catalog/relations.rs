@@ -3,57 +3,41 @@
 use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
-use datafusion::arrow::array::{
-    ArrayRef, BooleanArray, Float32Array, Int16Array, Int32Array, RecordBatch, StringArray,
-    new_null_array,
-};
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::arrow::array::{BooleanArray, Float32Array, Int16Array, Int32Array, RecordBatch};
+use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::catalog::{CatalogProvider, MemTable, SchemaProvider, TableProvider};
 use datafusion::error::Result;
 use datafusion::logical_expr::TableType;
-use datafusion_pg_catalog::pg_catalog::context::EmptyContextProvider;
-use datafusion_pg_catalog::pg_catalog::{PG_CATALOG_TABLES, PgCatalogSchemaProvider};
+use tokio::sync::OnceCell;
 
 use super::comments::Comments;
-use super::keys;
+use super::fixed::FixedTables;
 use super::oids::{Object, Oids};
+use super::rows::{CHAR, NAME, Rows};
+use super::sizes::Size;
 use super::{Catalog, INFORMATION_SCHEMA, OWNER, PG_CATALOG, PUBLIC, Pages};
+use super::{activity, keys, privileges, procedures, system};
 use crate::schema::CRM;
-use crate::server::encode::types::{self, OID_KEY};
-use crate::session::{CATALOG, FunctionPage};
+use crate::server::encode::types;
+use crate::session::{CATALOG, Granted, Session};
 
-/// Type `name`, and the one-byte type `"char"`.
-pub(super) const NAME: u32 = 19;
-pub(super) const CHAR: u32 = 18;
-
-/// Tables of the catalog that others refer to by the numbers they have everywhere.
-const FIXED_OIDS: &[(&str, i32)] = &[
-    ("pg_type", 1247),
-    ("pg_attribute", 1249),
-    ("pg_proc", 1255),
-    ("pg_class", 1259),
-    ("pg_database", 1262),
-    ("pg_attrdef", 2604),
-    ("pg_constraint", 2606),
-    ("pg_index", 2610),
-    ("pg_namespace", 2615),
-    ("pg_rewrite", 2618),
-    ("pg_trigger", 2620),
-];
+/// Columns of the tables of the catalog itself, by name.
+pub(super) type OwnColumns = OnceCell<Vec<(&'static str, SchemaRef)>>;
 
 /// Schema `pg_catalog` of one session.
 #[derive(Debug)]
 pub(super) struct PgCatalog {
-    fixed: PgCatalogSchemaProvider<
-        Arc<dyn datafusion::catalog::CatalogProviderList>,
-        EmptyContextProvider,
-    >,
+    fixed: Arc<FixedTables>,
+    own_columns: Arc<OwnColumns>,
     /// Weak, because the database holds this schema.
     database: Weak<dyn CatalogProvider>,
-    oids: Arc<Oids>,
+    pub(super) oids: Arc<Oids>,
     pub(super) comments: Arc<Comments>,
     pub(super) pages: Arc<Pages>,
-    user: String,
+    pub(super) user: String,
+    pub(super) granted: Arc<Granted>,
+    /// What clients know the session as.
+    pub(super) process: i32,
 }
 
 /// A table or view as the catalog lists it.
@@ -63,27 +47,27 @@ pub(super) struct Relation {
     /// `r` for a table, `v` for a view, `i` for the index of a key.
     pub(super) kind: char,
     pub(super) columns: SchemaRef,
+    pub(super) size: Size,
 }
 
 impl PgCatalog {
     pub(super) fn new(
         shared: &Catalog,
         database: &Arc<dyn CatalogProvider>,
-        user: &str,
-    ) -> Result<Self> {
-        // The library's own view of the catalog is never asked: those tables are made here.
-        let nothing: Arc<dyn datafusion::catalog::CatalogProviderList> =
-            Arc::new(datafusion::catalog::MemoryCatalogProviderList::new());
-        let fixed =
-            PgCatalogSchemaProvider::try_new(nothing, shared.fixed.clone(), EmptyContextProvider)?;
-        Ok(Self {
-            fixed,
+        session: &Session,
+        process: i32,
+    ) -> Self {
+        Self {
+            fixed: shared.fixed.clone(),
+            own_columns: shared.own_columns.clone(),
             database: Arc::downgrade(database),
             oids: shared.oids.clone(),
             comments: shared.comments.clone(),
             pages: shared.pages.clone(),
-            user: user.to_owned(),
-        })
+            user: session.user().to_owned(),
+            granted: session.granted().clone(),
+            process,
+        }
     }
 
     /// Schemas of tables, without those of the catalog itself.
@@ -109,10 +93,12 @@ impl PgCatalog {
         for schema in self.schemas() {
             let Some(tables) = database.schema(&schema) else { continue };
             for name in tables.table_names() {
-                let Some(table) = tables.table(&name).await? else { continue };
+                // A view whose table was dropped is nobody's but its readers' trouble.
+                let Ok(Some(table)) = tables.table(&name).await else { continue };
                 relations.push(Relation {
                     kind: if table.table_type() == TableType::View { 'v' } else { 'r' },
                     columns: table.schema(),
+                    size: Size::of(table.as_ref()),
                     schema: schema.clone(),
                     name,
                 });
@@ -121,11 +107,50 @@ impl PgCatalog {
         Ok(relations)
     }
 
-    fn relation_oid(&self, relation: &Relation) -> i32 {
-        if relation.schema == PG_CATALOG
-            && let Some((_, oid)) = FIXED_OIDS.iter().find(|(name, _)| *name == relation.name)
-        {
-            return *oid;
+    /// Primary keys of the tables that the session sees.
+    pub(super) fn primary_keys(&self) -> Vec<&'static keys::Key> {
+        keys::primary(&self.granted.now())
+    }
+
+    /// Their indexes.
+    fn indexes(&self) -> impl Iterator<Item = Relation> {
+        self.primary_keys().into_iter().map(|key| Relation {
+            schema: CRM.into(),
+            name: key.name.clone(),
+            kind: 'i',
+            columns: key.index_columns(),
+            size: Size::default(),
+        })
+    }
+
+    /// Tables and views of the catalog itself.
+    async fn own_relations(&self) -> Result<Vec<Relation>> {
+        let columns = self.own_columns.get_or_try_init(|| async {
+            let mut found = vec![];
+            for name in system::tables() {
+                // Its columns are asked for in the making of this very list.
+                let batch = match name {
+                    "pg_attribute" => Some(self.attributes(&[])?.schema()),
+                    "pg_class" => Some(self.classes(&[])?.schema()),
+                    name => Box::pin(self.table(name)).await?.map(|table| table.schema()),
+                };
+                found.extend(batch.map(|schema| (name, schema)));
+            }
+            Ok::<_, datafusion::error::DataFusionError>(found)
+        });
+        let relation = |(name, columns): &(&'static str, SchemaRef)| Relation {
+            schema: PG_CATALOG.into(),
+            name: (*name).to_owned(),
+            kind: if system::is_view(name) { 'v' } else { 'r' },
+            columns: columns.clone(),
+            size: Size { rows: Some(0), bytes: 0 },
+        };
+        Ok(columns.await?.iter().map(relation).collect())
+    }
+
+    pub(super) fn relation_oid(&self, relation: &Relation) -> i32 {
+        if relation.schema == PG_CATALOG && system::oid(&relation.name) != 0 {
+            return system::oid(&relation.name);
         }
         self.oids.of(Object::Relation(relation.schema.clone(), relation.name.clone()))
     }
@@ -146,18 +171,12 @@ impl PgCatalog {
 
     async fn pg_class(&self) -> Result<RecordBatch> {
         let mut relations = self.relations().await?;
-        relations.extend(keys::primary().map(|key| Relation {
-            schema: CRM.into(),
-            name: key.name.clone(),
-            kind: 'i',
-            columns: Arc::new(Schema::empty()),
-        }));
-        relations.extend(PG_CATALOG_TABLES.iter().map(|name| Relation {
-            schema: PG_CATALOG.into(),
-            name: (*name).to_owned(),
-            kind: 'r',
-            columns: Arc::new(Schema::empty()),
-        }));
+        relations.extend(self.indexes());
+        relations.extend(self.own_relations().await?);
+        self.classes(&relations)
+    }
+
+    fn classes(&self, relations: &[Relation]) -> Result<RecordBatch> {
         let mut rows = Rows::new(relations.len());
         let oids: Vec<i32> = relations.iter().map(|r| self.relation_oid(r)).collect();
         rows.oid("oid", oids.iter().copied());
@@ -166,17 +185,20 @@ impl PgCatalog {
         rows.oid_of("reltype", 0);
         rows.oid_of("reloftype", 0);
         rows.oid_of("relowner", 10);
-        let access = |relation: &Relation| match relation.kind {
+        let method = |relation: &Relation| match relation.kind {
             'v' => 0,
             'i' => 403,
             _ => 2,
         };
-        rows.oid("relam", relations.iter().map(access));
+        rows.oid("relam", relations.iter().map(method));
         rows.oid("relfilenode", oids.iter().copied());
         rows.oid_of("reltablespace", 0);
-        rows.int4("relpages", 1);
+        let pages = relations.iter().map(|relation| relation.size.pages());
+        rows.push("relpages", Arc::new(Int32Array::from_iter_values(pages)), None);
         // Postgres says -1 for a table that was never counted.
-        rows.push("reltuples", Arc::new(Float32Array::from(vec![-1.0; relations.len()])), None);
+        let counted = |relation: &Relation| relation.size.rows.map_or(-1.0, |rows| rows as f32);
+        let counts = Float32Array::from_iter_values(relations.iter().map(counted));
+        rows.push("reltuples", Arc::new(counts), None);
         rows.int4("relallvisible", 0);
         rows.oid_of("reltoastrelid", 0);
         let keyed = |r: &Relation| Some(keys::of(&r.schema, &r.name).0);
@@ -206,15 +228,22 @@ impl PgCatalog {
         rows.oid_of("relrewrite", 0);
         rows.int4("relfrozenxid", 0);
         rows.int4("relminmxid", 0);
-        for name in ["relacl", "reloptions"] {
-            rows.no_list(name);
-        }
+        let access = self.granted.now();
+        let acls = relations.iter().map(|r| privileges::acl(&access, &r.schema, r.kind));
+        rows.push("relacl", privileges::acls(acls), None);
+        rows.no_list("reloptions");
         rows.null("relpartbound");
         rows.finish()
     }
 
     async fn pg_attribute(&self) -> Result<RecordBatch> {
-        let relations = self.relations().await?;
+        let mut relations = self.relations().await?;
+        relations.extend(self.indexes());
+        relations.extend(self.own_relations().await?);
+        self.attributes(&relations)
+    }
+
+    fn attributes(&self, relations: &[Relation]) -> Result<RecordBatch> {
         let columns: Vec<(i32, i16, &Field)> = relations
             .iter()
             .flat_map(|relation| {
@@ -243,9 +272,12 @@ impl PgCatalog {
         rows.int4("attcacheoff", -1);
         let modifiers = kinds.iter().map(|kind| kind.modifier);
         rows.push("atttypmod", Arc::new(Int32Array::from_iter_values(modifiers)), None);
-        rows.boolean("attbyval", false);
+        let by_value = |kind: &types::PgType| Some((1..=8).contains(&kind.width));
+        let by_value = kinds.iter().map(by_value).collect::<BooleanArray>();
+        rows.push("attbyval", Arc::new(by_value), None);
         rows.char("attalign", "i");
-        rows.char("attstorage", "p");
+        let storage = |kind: &types::PgType| if kind.width < 0 { "x" } else { "p" }.to_owned();
+        rows.text("attstorage", CHAR, kinds.iter().map(storage).collect());
         rows.char("attcompression", "");
         let required = columns.iter().map(|(.., field)| Some(!field.is_nullable()));
         rows.push("attnotnull", Arc::new(BooleanArray::from_iter(required)), None);
@@ -257,7 +289,9 @@ impl PgCatalog {
         rows.boolean("attisdropped", false);
         rows.boolean("attislocal", true);
         rows.int4("attinhcount", 0);
-        rows.oid_of("attcollation", 0);
+        // Texts have the order that their type says.
+        let collation = |kind: &types::PgType| if kind.oid == types::TEXT { 100 } else { 0 };
+        rows.oid("attcollation", kinds.iter().map(collation));
         for name in ["attacl", "attoptions", "attfdwoptions"] {
             rows.no_list(name);
         }
@@ -286,8 +320,20 @@ impl PgCatalog {
             numbers.push(0);
             texts.push(page.description());
         }
-        // The catalogs that the objects are listed in: pg_class and pg_proc.
-        let classes = (0..oids.len()).map(|at| if at < relation_count { 1259 } else { 1255 });
+        let function_count = oids.len();
+        for name in self.all_schemas() {
+            if let Some(text) = Comments::schema(&name) {
+                oids.push(self.schema_oid(&name));
+                numbers.push(0);
+                texts.push(text.to_owned());
+            }
+        }
+        // The catalogs that the objects are listed in.
+        let classes = (0..oids.len()).map(|at| match at {
+            at if at < relation_count => system::oid("pg_class"),
+            at if at < function_count => system::oid("pg_proc"),
+            _ => system::oid("pg_namespace"),
+        });
         let mut rows = Rows::new(oids.len());
         rows.oid("objoid", oids.iter().copied());
         rows.oid("classoid", classes);
@@ -329,7 +375,9 @@ impl PgCatalog {
         rows.boolean("rolinherit", true);
         let can_log_in = BooleanArray::from(vec![false, true]);
         rows.push("rolcanlogin", Arc::new(can_log_in), None);
-        rows.int4("rolconnlimit", -1);
+        let limit = self.granted.now().limits().connections_max;
+        let limit = limit.and_then(|n| i32::try_from(n).ok()).unwrap_or(-1);
+        rows.push("rolconnlimit", Arc::new(Int32Array::from(vec![-1, limit])), None);
         for name in ["rolpassword", "rolvaliduntil", "rolconfig"] {
             rows.null(name);
         }
@@ -357,49 +405,12 @@ impl PgCatalog {
         rows.finish()
     }
 
-    /// Our functions behind the fixed ones.
-    fn pg_proc(&self) -> Result<Vec<RecordBatch>> {
-        let Some(fixed) = self.fixed.build_table_by_name("pg_proc")? else { return Ok(vec![]) };
-        let schema = fixed.schema();
-        let pages = &self.pages.0;
-        let columns = schema.fields().iter().map(|field| -> ArrayRef {
-            let oids = || (0..pages.len()).map(|place| self.oids.of(Object::Function(place)));
-            let texts = |text: fn(&FunctionPage) -> &str| -> ArrayRef {
-                let values = StringArray::from_iter_values(pages.iter().map(text));
-                cast_or_null(Arc::new(values), field.data_type())
-            };
-            match field.name().as_str() {
-                "oid" => Arc::new(Int32Array::from_iter_values(oids())),
-                "proname" => texts(|page| &page.name),
-                "prokind" => texts(|page| if page.kind == "aggregate" { "a" } else { "f" }),
-                "provolatile" => texts(|page| if page.kind == "table" { "s" } else { "i" }),
-                "proretset" => {
-                    let sets = pages.iter().map(|page| Some(page.kind == "table"));
-                    Arc::new(sets.collect::<BooleanArray>())
-                }
-                "pronamespace" => {
-                    Arc::new(Int32Array::from(vec![self.schema_oid(PUBLIC); pages.len()]))
-                }
-                _ => filler(field, pages.len()),
-            }
-        });
-        let ours = RecordBatch::try_new(schema.clone(), columns.collect())?;
-        let mut batches = self.fixed_batches("pg_proc")?;
-        batches.push(ours);
-        batches.iter().map(|batch| without_access(batch, "proacl")).collect()
-    }
-
-    fn fixed_batches(&self, name: &str) -> Result<Vec<RecordBatch>> {
-        use datafusion_pg_catalog::pg_catalog::PgCatalogTable;
-        Ok(match self.fixed.build_table_by_name(name)? {
-            Some(PgCatalogTable::Static(table)) => table.data().to_vec(),
-            _ => vec![],
-        })
-    }
-
     async fn own(&self, name: &str) -> Result<Option<Vec<RecordBatch>>> {
         Ok(Some(match name {
-            "pg_proc" => self.pg_proc()?,
+            "pg_proc" => match self.fixed.table(name) {
+                Some(fixed) => procedures::pg_proc(fixed, &self.pages, &self.oids)?,
+                None => return Ok(None),
+            },
             "pg_namespace" => vec![self.pg_namespace()?],
             "pg_class" => vec![self.pg_class().await?],
             "pg_attribute" => vec![self.pg_attribute().await?],
@@ -408,46 +419,24 @@ impl PgCatalog {
             "pg_roles" | "pg_authid" => vec![self.pg_roles()?],
             "pg_tables" => vec![self.pg_tables(false).await?],
             "pg_views" => vec![self.pg_tables(true).await?],
-            "pg_index" => vec![keys::pg_index(&self.oids)?],
-            "pg_constraint" => vec![keys::pg_constraint(&self.oids)?],
-            _ => return Ok(None),
+            "pg_index" => vec![keys::pg_index(&self.oids, &self.granted.now())?],
+            "pg_constraint" => vec![keys::pg_constraint(&self.oids, &self.granted.now())?],
+            other => return self.view(other).await,
         }))
     }
-}
 
-/// `batch` with the access list in `column` as a list, which clients take it for; it says nothing.
-fn without_access(batch: &RecordBatch, column: &str) -> Result<RecordBatch> {
-    let list = DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)));
-    let pairs = batch.schema_ref().fields().iter().zip(batch.columns());
-    let (fields, columns): (Vec<Field>, Vec<ArrayRef>) = pairs
-        .map(|(field, array)| match field.name() == column {
-            true => {
-                (Field::new(column, list.clone(), true), new_null_array(&list, batch.num_rows()))
-            }
-            false => (field.as_ref().clone(), array.clone()),
-        })
-        .unzip();
-    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
-}
-
-/// A column that says nothing: zeros where NULL cannot be.
-fn filler(field: &Field, count: usize) -> ArrayRef {
-    if field.is_nullable() {
-        return new_null_array(field.data_type(), count);
+    /// A view that is made here: with what there is to say, or with no row.
+    async fn view(&self, name: &str) -> Result<Option<Vec<RecordBatch>>> {
+        let Some(schema) = system::view(name) else { return Ok(None) };
+        let made = activity::rows(self, name, &schema).await?;
+        Ok(Some(vec![made.unwrap_or_else(|| system::empty(schema))]))
     }
-    let zeros: ArrayRef = Arc::new(Int32Array::from(vec![0; count]));
-    cast_or_null(zeros, field.data_type())
-}
-
-fn cast_or_null(array: ArrayRef, data_type: &DataType) -> ArrayRef {
-    datafusion::arrow::compute::cast(&array, data_type)
-        .unwrap_or_else(|_| new_null_array(data_type, array.len()))
 }
 
 #[async_trait]
 impl SchemaProvider for PgCatalog {
     fn table_names(&self) -> Vec<String> {
-        PG_CATALOG_TABLES.iter().map(ToString::to_string).collect()
+        system::tables().map(str::to_owned).collect()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
@@ -458,80 +447,15 @@ impl SchemaProvider for PgCatalog {
                     batches.first().map_or_else(|| Arc::new(Schema::empty()), |b| b.schema());
                 Ok(Some(Arc::new(MemTable::try_new(schema, vec![batches])?)))
             }
-            None => self.fixed.table(&name).await,
+            None => {
+                let Some(fixed) = self.fixed.table(&name) else { return Ok(None) };
+                let (schema, batches) = (fixed.schema.clone(), fixed.batches.clone());
+                Ok(Some(Arc::new(MemTable::try_new(schema, vec![batches])?)))
+            }
         }
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        PG_CATALOG_TABLES.contains(&name.to_ascii_lowercase().as_str())
-    }
-}
-
-/// Columns of a table in the making, all of one length.
-pub(super) struct Rows {
-    count: usize,
-    fields: Vec<Field>,
-    columns: Vec<ArrayRef>,
-}
-
-impl Rows {
-    pub(super) fn new(count: usize) -> Self {
-        Self { count, fields: vec![], columns: vec![] }
-    }
-
-    /// Rows (count).
-    pub(super) fn count(&self) -> usize {
-        self.count
-    }
-
-    /// Adds a column, announced as type `oid` where Arrow has no such type.
-    pub(super) fn push(&mut self, name: &str, array: ArrayRef, oid: Option<u32>) {
-        let mut field = Field::new(name, array.data_type().clone(), true);
-        if let Some(oid) = oid {
-            field.set_metadata([(OID_KEY.to_owned(), oid.to_string())].into());
-        }
-        self.fields.push(field);
-        self.columns.push(array);
-    }
-
-    pub(super) fn oid(&mut self, name: &str, values: impl Iterator<Item = i32>) {
-        self.push(name, Arc::new(Int32Array::from_iter_values(values)), Some(types::OID));
-    }
-
-    pub(super) fn oid_of(&mut self, name: &str, value: i32) {
-        self.oid(name, std::iter::repeat_n(value, self.count));
-    }
-
-    pub(super) fn int4(&mut self, name: &str, value: i32) {
-        self.push(name, Arc::new(Int32Array::from(vec![value; self.count])), None);
-    }
-
-    pub(super) fn int2(&mut self, name: &str, value: i16) {
-        self.push(name, Arc::new(Int16Array::from(vec![value; self.count])), None);
-    }
-
-    pub(super) fn boolean(&mut self, name: &str, value: bool) {
-        self.push(name, Arc::new(BooleanArray::from(vec![value; self.count])), None);
-    }
-
-    pub(super) fn text(&mut self, name: &str, oid: u32, values: Vec<String>) {
-        self.push(name, Arc::new(StringArray::from(values)), Some(oid));
-    }
-
-    pub(super) fn char(&mut self, name: &str, value: &str) {
-        self.text(name, CHAR, vec![value.to_owned(); self.count]);
-    }
-
-    pub(super) fn null(&mut self, name: &str) {
-        self.push(name, new_null_array(&DataType::Utf8, self.count), None);
-    }
-
-    pub(super) fn no_list(&mut self, name: &str) {
-        let list = DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)));
-        self.push(name, new_null_array(&list, self.count), None);
-    }
-
-    pub(super) fn finish(self) -> Result<RecordBatch> {
-        Ok(RecordBatch::try_new(Arc::new(Schema::new(self.fields)), self.columns)?)
+        system::is_table(&name.to_ascii_lowercase())
     }
 }

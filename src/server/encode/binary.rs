@@ -1,6 +1,6 @@
 //! Numerics, dates and times in Postgres' binary form.
 
-use super::text::Digits;
+use super::text::with_digits;
 use crate::error::{Error, Result};
 
 /// Seconds from 1970-01-01 to 2000-01-01.
@@ -33,8 +33,47 @@ pub(super) fn push_null(out: &mut Vec<u8>) {
 /// A numeric: base-10,000 digits around the point, most significant first.
 ///
 /// Zero digits at both ends are left out: `weight` says where the first one stands.
-pub(super) fn push_numeric(out: &mut Vec<u8>, digits: &Digits, scale: i8) {
-    let ascii = digits.as_bytes();
+pub(super) fn push_numeric(out: &mut Vec<u8>, value: i128, scale: i8) {
+    let small = u64::try_from(value.unsigned_abs()).ok();
+    let is_done = small.is_some_and(|small| push_small_numeric(out, value < 0, small, scale));
+    if !is_done {
+        with_digits(value, |sign, digits| push_long_numeric(out, sign, digits, scale));
+    }
+}
+
+/// A numeric of eight bytes by division alone; false, and nothing written, if it does not fit.
+fn push_small_numeric(out: &mut Vec<u8>, is_negative: bool, magnitude: u64, scale: i8) -> bool {
+    let Ok(places) = u32::try_from(scale) else { return false };
+    let groups_behind_point = places.div_ceil(4);
+    let shift = 10_u64.pow(groups_behind_point * 4 - places);
+    let Some(mut rest) = magnitude.checked_mul(shift) else { return false };
+    let (mut groups, mut count) = ([0_u16; 5], 0);
+    while rest > 0 {
+        groups[count] = (rest % 10_000) as u16;
+        rest /= 10_000;
+        count += 1;
+    }
+    let zeros = groups[..count].iter().take_while(|group| **group == 0).count();
+    let weight = if count == 0 { 0 } else { count as i16 - 1 - groups_behind_point as i16 };
+    let sign = if is_negative { 0x4000 } else { 0 };
+    push_numeric_head(out, (count - zeros) as i16, weight, sign, scale);
+    for group in groups[zeros..count].iter().rev() {
+        out.extend_from_slice(&group.to_be_bytes());
+    }
+    true
+}
+
+/// Digits (count), weight of the first one, sign and scale.
+fn push_numeric_head(out: &mut Vec<u8>, count: i16, weight: i16, sign: u16, scale: i8) {
+    let [a, b] = count.to_be_bytes();
+    let [c, d] = weight.to_be_bytes();
+    let [e, f] = sign.to_be_bytes();
+    let [g, h] = i16::from(scale.max(0)).to_be_bytes();
+    out.extend_from_slice(&[a, b, c, d, e, f, g, h]);
+}
+
+/// A numeric of any length from its decimal digits.
+pub(super) fn push_long_numeric(out: &mut Vec<u8>, is_negative: bool, ascii: &[u8], scale: i8) {
     let places = i32::from(scale);
     let digit_at = |power: i32| -> u16 {
         // The digit that counts 10^power.
@@ -55,11 +94,8 @@ pub(super) fn push_numeric(out: &mut Vec<u8>, digits: &Digits, scale: i8) {
         (Some(first), Some(last)) => (first - last + 1, first),
         _ => (0, 0),
     };
-    let sign: u16 = if digits.is_negative { 0x4000 } else { 0 };
-    out.extend_from_slice(&(count as i16).to_be_bytes());
-    out.extend_from_slice(&(weight as i16).to_be_bytes());
-    out.extend_from_slice(&sign.to_be_bytes());
-    out.extend_from_slice(&i16::from(scale.max(0)).to_be_bytes());
+    let sign: u16 = if is_negative { 0x4000 } else { 0 };
+    push_numeric_head(out, count as i16, weight as i16, sign, scale);
     for place in 0..count {
         out.extend_from_slice(&group(weight - place).to_be_bytes());
     }
@@ -102,7 +138,7 @@ mod tests {
 
     fn words(value: i128, scale: i8) -> Vec<i16> {
         let mut out = vec![];
-        push_numeric(&mut out, &Digits::of_i128(value), scale);
+        push_numeric(&mut out, value, scale);
         out.chunks(2).map(|pair| i16::from_be_bytes([pair[0], pair[1]])).collect()
     }
 
@@ -115,6 +151,21 @@ mod tests {
         assert_eq!(words(1, 9), [1, -3, 0, 9, 1000]);
         assert_eq!(words(12, -3), [2, 1, 0, 0, 1, 2000]);
         assert_eq!(words(100, 4), [1, -1, 0, 4, 100]);
+    }
+
+    #[test]
+    fn short_and_long_numerics_are_the_same_bytes() {
+        let mut value: i128 = 1;
+        for at in 0..4_000_i128 {
+            value = (value * 6_364_136_223_846_793_005 + at) % 20_000_000_000_000_000_000;
+            let magnitude = value >> (at % 64);
+            for scale in [0, 1, 2, 3, 4, 5, 8, 9, 18] {
+                let (mut short, mut long) = (vec![], vec![]);
+                push_numeric(&mut short, magnitude, scale);
+                with_digits(magnitude, |s, digits| push_long_numeric(&mut long, s, digits, scale));
+                assert_eq!(short, long, "{magnitude} with {scale} places");
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Dates, times and intervals as Postgres prints them, from whole ticks and without a calendar library.
 
-use super::text::push_padded;
+use super::text::{pair, push_integer};
 
 /// Days from 1970-01-01 to 2000-01-01, the day Postgres counts from.
 pub(super) const EPOCH_DAYS: i64 = 10_957;
@@ -11,11 +11,16 @@ pub(super) fn push_date(out: &mut Vec<u8>, days: i64) -> bool {
     let (year, month, day) = civil(days);
     let is_before_christ = year <= 0;
     let shown = if is_before_christ { 1 - year } else { year };
-    push_padded(out, shown.unsigned_abs(), 4);
-    out.push(b'-');
-    push_padded(out, month, 2);
-    out.push(b'-');
-    push_padded(out, day, 2);
+    let [m, n] = pair(month);
+    let [d, e] = pair(day);
+    if shown < 10_000 {
+        let [a, b] = pair(shown.unsigned_abs() / 100);
+        let [c, y] = pair(shown.unsigned_abs() % 100);
+        out.extend_from_slice(&[a, b, c, y, b'-', m, n, b'-', d, e]);
+    } else {
+        push_integer(out, shown);
+        out.extend_from_slice(&[b'-', m, n, b'-', d, e]);
+    }
     is_before_christ
 }
 
@@ -28,29 +33,41 @@ pub(super) fn push_era(out: &mut Vec<u8>, is_before_christ: bool) {
 
 /// `08:15:30.25`: `ticks` since midnight, `second` ticks a second; microseconds are the finest.
 pub(super) fn push_time(out: &mut Vec<u8>, ticks: i64, second: i64) {
-    let seconds = ticks.div_euclid(second);
-    push_padded(out, (seconds / 3_600).unsigned_abs(), 2);
-    out.push(b':');
-    push_padded(out, (seconds / 60 % 60).unsigned_abs(), 2);
-    out.push(b':');
-    push_padded(out, (seconds % 60).unsigned_abs(), 2);
-    push_fraction(out, ticks.rem_euclid(second), second);
+    let (seconds, micros) = split(ticks, second);
+    push_clock(out, seconds.unsigned_abs(), micros);
 }
 
-/// `.25`, or nothing for a whole second; what is finer than a microsecond is cut off.
-fn push_fraction(out: &mut Vec<u8>, ticks: i64, second: i64) {
-    let micros = if second > 1_000_000 {
-        ticks / (second / 1_000_000)
-    } else {
-        ticks * (1_000_000 / second)
+/// Whole seconds of `ticks` and the microseconds above them; what is finer is cut off.
+///
+/// A division by a number the compiler knows costs a tenth of one by a number it does not.
+fn split(ticks: i64, second: i64) -> (i64, u64) {
+    let (seconds, micros) = match second {
+        1_000_000 => (ticks.div_euclid(1_000_000), ticks.rem_euclid(1_000_000)),
+        1_000_000_000 => (ticks.div_euclid(1_000_000_000), ticks.rem_euclid(1_000_000_000) / 1_000),
+        1_000 => (ticks.div_euclid(1_000), ticks.rem_euclid(1_000) * 1_000),
+        _ => (ticks.div_euclid(second), ticks.rem_euclid(second) * (1_000_000 / second)),
     };
-    if micros == 0 {
-        return;
+    (seconds, micros.unsigned_abs())
+}
+
+/// Hours, minutes and seconds, and a fraction if there is one.
+fn push_clock(out: &mut Vec<u8>, seconds: u64, micros: u64) {
+    let hours = seconds / 3_600;
+    let [m, n] = pair(seconds / 60 % 60);
+    let [s, t] = pair(seconds % 60);
+    if hours < 100 {
+        let [h, i] = pair(hours);
+        out.extend_from_slice(&[h, i, b':', m, n, b':', s, t]);
+    } else {
+        push_integer(out, hours);
+        out.extend_from_slice(&[b':', m, n, b':', s, t]);
     }
-    out.push(b'.');
-    push_padded(out, micros.unsigned_abs(), 6);
-    while out.last() == Some(&b'0') {
-        out.pop();
+    if micros > 0 {
+        let ([a, b], [c, d], [e, f]) =
+            (pair(micros / 10_000), pair(micros / 100 % 100), pair(micros % 100));
+        let fraction = [b'.', a, b, c, d, e, f];
+        let end = fraction.iter().rposition(|digit| *digit != b'0').map_or(0, |at| at + 1);
+        out.extend_from_slice(&fraction[..end]);
     }
 }
 
@@ -61,13 +78,13 @@ pub(super) fn push_timestamp(
     second: i64,
     offset_seconds: Option<i32>,
 ) {
-    let offset = i64::from(offset_seconds.unwrap_or(0));
+    let (seconds, micros) = split(ticks, second);
     // Split before the offset is added, so that the extremes cannot overflow.
-    let of_day = ticks.rem_euclid(DAY_SECONDS * second) + offset * second;
-    let days = ticks.div_euclid(DAY_SECONDS * second) + of_day.div_euclid(DAY_SECONDS * second);
+    let of_day = seconds.rem_euclid(DAY_SECONDS) + i64::from(offset_seconds.unwrap_or(0));
+    let days = seconds.div_euclid(DAY_SECONDS) + of_day.div_euclid(DAY_SECONDS);
     let is_before_christ = push_date(out, days);
     out.push(b' ');
-    push_time(out, of_day.rem_euclid(DAY_SECONDS * second), second);
+    push_clock(out, of_day.rem_euclid(DAY_SECONDS).unsigned_abs(), micros);
     if let Some(offset) = offset_seconds {
         push_offset(out, offset);
     }
@@ -78,14 +95,14 @@ pub(super) fn push_timestamp(
 fn push_offset(out: &mut Vec<u8>, seconds: i32) {
     out.push(if seconds < 0 { b'-' } else { b'+' });
     let seconds = u64::from(seconds.unsigned_abs());
-    push_padded(out, seconds / 3_600, 2);
+    out.extend_from_slice(&pair(seconds / 3_600));
     if !seconds.is_multiple_of(3_600) {
         out.push(b':');
-        push_padded(out, seconds / 60 % 60, 2);
+        out.extend_from_slice(&pair(seconds / 60 % 60));
     }
     if !seconds.is_multiple_of(60) {
         out.push(b':');
-        push_padded(out, seconds % 60, 2);
+        out.extend_from_slice(&pair(seconds % 60));
     }
 }
 
@@ -106,13 +123,8 @@ pub(super) fn push_interval(out: &mut Vec<u8>, months: i32, days: i32, ticks: i6
     } else if parts.was_negative {
         out.push(b'+');
     }
-    let (seconds, rest) = (ticks / second, ticks % second);
-    push_padded(out, (seconds / 3_600).unsigned_abs(), 2);
-    out.push(b':');
-    push_padded(out, (seconds / 60 % 60).unsigned_abs(), 2);
-    out.push(b':');
-    push_padded(out, (seconds % 60).unsigned_abs(), 2);
-    push_fraction(out, rest.abs(), second);
+    let (seconds, micros) = split(ticks.saturating_abs(), second);
+    push_clock(out, seconds.unsigned_abs(), micros);
 }
 
 struct Parts {

@@ -9,15 +9,52 @@ use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::datatypes::*;
 
 use super::binary::{self, begin_value, end_value, push_null};
-use super::text::{self, Digits};
+use super::text::{self, with_digits, with_wide_digits};
 use super::{calendar, types};
 use crate::error::{Error, Result};
+use crate::session::{SCALE_KEY, shown_places};
 
 /// A column with its array type known.
 pub(super) struct Column<'a> {
     oid: u32,
     nulls: Option<&'a NullBuffer>,
     values: Values<'a>,
+    places: Places,
+}
+
+/// Which places behind the point of a decimal are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Places {
+    /// All that its type has.
+    All,
+    /// Those of a quotient, at least so many.
+    Quotient(i8),
+    /// Up to the last that is not zero.
+    Needed,
+}
+
+impl Places {
+    fn of(field: &Field) -> Self {
+        match field.metadata().get(SCALE_KEY).map(String::as_str) {
+            None => Self::All,
+            Some("trim") => Self::Needed,
+            Some(least) => Self::Quotient(least.parse().unwrap_or(0)),
+        }
+    }
+
+    /// The decimal with the places that are sent.
+    fn kept(self, value: i128, scale: i8) -> (i128, i8) {
+        let places = match self {
+            Self::All => return (value, scale),
+            Self::Quotient(least) => shown_places(value, scale, least),
+            Self::Needed => 0,
+        };
+        let (mut value, mut scale) = (value, scale);
+        while scale > places && value % 10 == 0 {
+            (value, scale) = (value / 10, scale - 1);
+        }
+        (value, scale)
+    }
 }
 
 enum Values<'a> {
@@ -107,7 +144,17 @@ impl<'a> Column<'a> {
     /// # Errors
     /// 0A000 for a type that [`types::of`] refuses.
     pub(super) fn new(array: &'a dyn Array, oid: u32) -> Result<Self> {
-        Ok(Self { oid, nulls: array.nulls(), values: Values::new(array)? })
+        let places = Places::All;
+        Ok(Self { oid, nulls: array.nulls(), values: Values::new(array)?, places })
+    }
+
+    /// Takes `array` for what it is, and as `field` says that it is shown.
+    ///
+    /// # Errors
+    /// As [`Column::new`].
+    pub(super) fn of_field(array: &'a dyn Array, field: &Field) -> Result<Self> {
+        let column = Self::new(array, types::of_field(field)?.oid)?;
+        Ok(Self { places: Places::of(field), ..column })
     }
 
     fn child(array: &'a dyn Array) -> Result<Self> {
@@ -204,12 +251,17 @@ impl<'a> Column<'a> {
             }
             Values::Struct(fields) => push_record(out, row, fields, zone),
             Values::Dictionary(keys, values) => values.push_text(keys[row], zone, out),
+            Values::Decimal256(values, scale) => {
+                with_wide_digits(values[row], |sign, digits| {
+                    text::push_decimal(out, sign, digits, *scale);
+                });
+            }
             _ => match self.decimal(row) {
-                Some((digits, scale)) => text::push_decimal(out, &digits, scale),
-                None => match self.is_bytes() {
-                    true => text::push_bytea(out, self.raw(row)),
-                    false => out.extend_from_slice(self.raw(row)),
-                },
+                Some((value, scale)) => with_digits(value, |sign, digits| {
+                    text::push_decimal(out, sign, digits, scale);
+                }),
+                None if self.is_bytes() => text::push_bytea(out, self.raw(row)),
+                None => out.extend_from_slice(self.raw(row)),
             },
         }
     }
@@ -267,22 +319,30 @@ impl<'a> Column<'a> {
                 }
             }
             Values::Dictionary(keys, values) => values.push_binary(keys[row], zone, out)?,
+            Values::Decimal256(values, scale) => {
+                with_wide_digits(values[row], |sign, digits| {
+                    binary::push_long_numeric(out, sign, digits, *scale);
+                });
+            }
             _ => match self.decimal(row) {
-                Some((digits, scale)) => binary::push_numeric(out, &digits, scale),
-                None => out.extend_from_slice(self.raw(row)),
+                Some((value, scale)) => binary::push_numeric(out, value, scale),
+                None => {
+                    // The version of the binary form.
+                    out.extend_from_slice(if self.oid == types::JSONB { &[1] } else { &[] });
+                    out.extend_from_slice(self.raw(row));
+                }
             },
         }
         Ok(())
     }
 
-    /// Digits and scale of a decimal, `None` for other types.
-    fn decimal(&self, row: usize) -> Option<(Digits, i8)> {
+    /// Units and scale of a decimal up to 128 bits, `None` for other types.
+    fn decimal(&self, row: usize) -> Option<(i128, i8)> {
         Some(match &self.values {
-            Values::U64(values) => (Digits::of_i128(i128::from(values[row])), 0),
-            Values::Decimal32(values, scale) => (Digits::of_i128(i128::from(values[row])), *scale),
-            Values::Decimal64(values, scale) => (Digits::of_i128(i128::from(values[row])), *scale),
-            Values::Decimal128(values, scale) => (Digits::of_i128(values[row]), *scale),
-            Values::Decimal256(values, scale) => (Digits::of_i256(values[row]), *scale),
+            Values::U64(values) => (i128::from(values[row]), 0),
+            Values::Decimal32(values, scale) => (i128::from(values[row]), *scale),
+            Values::Decimal64(values, scale) => (i128::from(values[row]), *scale),
+            Values::Decimal128(values, scale) => self.places.kept(values[row], *scale),
             _ => return None,
         })
     }
@@ -290,7 +350,14 @@ impl<'a> Column<'a> {
     /// Months, days and ticks of an interval, and how many ticks a second has.
     fn interval(&self, row: usize) -> (i32, i32, i64, i64) {
         match &self.values {
-            Values::Duration(values, second) => (0, 0, values[row], *second),
+            // A difference of instants is days and a time, as Postgres has it.
+            Values::Duration(values, second) => {
+                let day = 86_400 * second;
+                let days = i32::try_from(values[row] / day);
+                days.map_or((0, 0, values[row], *second), |days| {
+                    (0, days, values[row] % day, *second)
+                })
+            }
             Values::Months(values) => (values[row], 0, 0, 1),
             Values::DayTime(values) => {
                 (0, values[row].days, i64::from(values[row].milliseconds), 1_000)

@@ -12,6 +12,7 @@ pub mod types;
 
 use chrono_tz::Tz;
 use datafusion::arrow::array::{Array, RecordBatch};
+use datafusion::arrow::datatypes::Field;
 
 use crate::error::{Error, Result};
 use column::Column;
@@ -62,7 +63,7 @@ impl<'a> RowEncoder<'a> {
             .columns()
             .iter()
             .enumerate()
-            .map(|(at, array)| Column::new(array, types::of_field(schema.field(at))?.oid));
+            .map(|(at, array)| Column::of_field(array, schema.field(at)));
         Ok(Self {
             columns: columns.collect::<Result<_>>()?,
             form,
@@ -123,6 +124,13 @@ impl<'a> RowEncoder<'a> {
 /// A type that cannot be sent has no text either.
 pub fn text_value(array: &dyn Array, row: usize) -> Option<String> {
     let column = Column::new(array, types::of(array.data_type()).ok()?.oid).ok()?;
+    let text = column.text(row, Tz::UTC)?;
+    Some(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// As [`text_value`], for a column that is shown as `field` says.
+pub fn text_of_field(array: &dyn Array, field: &Field, row: usize) -> Option<String> {
+    let column = Column::of_field(array, field).ok()?;
     let text = column.text(row, Tz::UTC)?;
     Some(String::from_utf8_lossy(&text).into_owned())
 }

@@ -49,7 +49,7 @@ fn scalars_print_as_psql_prints_them() {
     assert_eq!(one(&money.expect("fits")), "-10.50");
     assert_eq!(one(&Date64Array::from(vec![-1])), "1969-12-31");
     assert_eq!(one(&Time64NanosecondArray::from(vec![1_500_000_000])), "00:00:01.5");
-    assert_eq!(one(&DurationMillisecondArray::from(vec![90_061_001])), "25:01:01.001");
+    assert_eq!(one(&DurationMillisecondArray::from(vec![90_061_001])), "1 day 01:01:01.001");
     let interval = IntervalMonthDayNano::new(1, -2, 3_000_000_000);
     let interval = IntervalMonthDayNanoArray::from(vec![Some(interval), None]);
     assert_eq!(shown(&interval), [Some("1 mon -2 days +00:00:03".into()), None]);

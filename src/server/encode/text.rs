@@ -2,14 +2,19 @@
 
 use datafusion::arrow::datatypes::i256;
 
-/// `value` with zeros in front, `width` digits or more.
-pub(super) fn push_padded(out: &mut Vec<u8>, value: u64, width: usize) {
-    let mut digits = itoa::Buffer::new();
-    let digits = digits.format(value).as_bytes();
-    for _ in digits.len()..width {
-        out.push(b'0');
+/// Two digits of every number below 100.
+const PAIRS: [[u8; 2]; 100] = {
+    let (mut pairs, mut at) = ([[0; 2]; 100], 0);
+    while at < 100 {
+        pairs[at] = [b'0' + (at / 10) as u8, b'0' + (at % 10) as u8];
+        at += 1;
     }
-    out.extend_from_slice(digits);
+    pairs
+};
+
+/// `value`, which is below 100, in two digits.
+pub(super) fn pair(value: u64) -> [u8; 2] {
+    PAIRS[(value % 100) as usize]
 }
 
 /// Any integer.
@@ -80,73 +85,52 @@ fn push_shortest(out: &mut Vec<u8>, shortest: &str, is_below_exponents: bool) {
         }
     }
     out.extend_from_slice(if exponent < 0 { b"e-" } else { b"e+" });
-    push_padded(out, u64::from(exponent.unsigned_abs()), 2);
+    if exponent.unsigned_abs() >= 100 {
+        return push_integer(out, exponent.unsigned_abs());
+    }
+    out.extend_from_slice(&pair(u64::from(exponent.unsigned_abs())));
 }
 
-/// The digits of a decimal without its sign and point.
-pub(super) struct Digits {
-    /// Whether it is below zero.
-    pub(super) is_negative: bool,
-    ascii: [u8; 80],
-    length: usize,
+/// Calls `put` with the sign of `value` and its digits, most significant first.
+pub(super) fn with_digits<R>(value: i128, put: impl FnOnce(bool, &[u8]) -> R) -> R {
+    let mut buffer = itoa::Buffer::new();
+    // Eight bytes suffice for nearly all money, and print several times faster than sixteen.
+    let digits = match u64::try_from(value.unsigned_abs()) {
+        Ok(small) => buffer.format(small),
+        Err(_) => buffer.format(value.unsigned_abs()),
+    };
+    put(value < 0, digits.as_bytes())
 }
 
-impl Digits {
-    /// Those of `value`.
-    pub(super) fn of_i128(value: i128) -> Self {
-        let mut buffer = itoa::Buffer::new();
-        // Eight bytes suffice for nearly all money, and print several times faster than sixteen.
-        let digits = match u64::try_from(value.unsigned_abs()) {
-            Ok(small) => buffer.format(small),
-            Err(_) => buffer.format(value.unsigned_abs()),
-        };
-        Self::new(value < 0, digits)
-    }
-
-    /// Those of `value`.
-    pub(super) fn of_i256(value: i256) -> Self {
-        let text = value.to_string();
-        Self::new(text.starts_with('-'), text.trim_start_matches('-'))
-    }
-
-    fn new(is_negative: bool, digits: &str) -> Self {
-        let mut ascii = [b'0'; 80];
-        ascii[..digits.len()].copy_from_slice(digits.as_bytes());
-        Self { is_negative, ascii, length: digits.len() }
-    }
-
-    /// Most significant first.
-    pub(super) fn as_bytes(&self) -> &[u8] {
-        &self.ascii[..self.length]
-    }
-
-    /// Whether it is 0.
-    pub(super) fn is_zero(&self) -> bool {
-        self.as_bytes() == b"0"
-    }
+/// As [`with_digits`], for the widest decimals.
+pub(super) fn with_wide_digits<R>(value: i256, put: impl FnOnce(bool, &[u8]) -> R) -> R {
+    let text = value.to_string();
+    let digits = text.trim_start_matches('-');
+    put(digits.len() < text.len(), digits.as_bytes())
 }
 
-/// A decimal with all `scale` places; a negative scale appends zeros.
-pub(super) fn push_decimal(out: &mut Vec<u8>, digits: &Digits, scale: i8) {
-    if digits.is_negative {
+/// A decimal of `digits` with all `scale` places; a negative scale appends zeros.
+pub(super) fn push_decimal(out: &mut Vec<u8>, is_negative: bool, digits: &[u8], scale: i8) {
+    if is_negative {
         out.push(b'-');
     }
-    let all = digits.as_bytes();
     let Ok(places) = usize::try_from(scale) else {
-        out.extend_from_slice(all);
-        let zeros = if digits.is_zero() { 0 } else { usize::from(scale.unsigned_abs()) };
+        out.extend_from_slice(digits);
+        let zeros = if digits == b"0" { 0 } else { usize::from(scale.unsigned_abs()) };
         return out.resize(out.len() + zeros, b'0');
     };
     if places == 0 {
-        return out.extend_from_slice(all);
+        return out.extend_from_slice(digits);
     }
-    let (whole, part) = all.split_at(all.len().saturating_sub(places));
+    let (whole, part) = digits.split_at(digits.len().saturating_sub(places));
     if whole.is_empty() {
         out.push(b'0');
     }
     out.extend_from_slice(whole);
     out.push(b'.');
-    out.resize(out.len() + places - part.len(), b'0');
+    if part.len() < places {
+        out.resize(out.len() + places - part.len(), b'0');
+    }
     out.extend_from_slice(part);
 }
 
@@ -242,7 +226,9 @@ mod tests {
 
     #[test]
     fn decimals_keep_their_scale() {
-        let of = |value, scale| text(|o| push_decimal(o, &Digits::of_i128(value), scale));
+        let of = |value, scale| {
+            text(|o| with_digits(value, |sign, digits| push_decimal(o, sign, digits, scale)))
+        };
         assert_eq!(of(5, 2), "0.05");
         assert_eq!(of(-12_345, 2), "-123.45");
         assert_eq!(of(0, 2), "0.00");
@@ -251,10 +237,10 @@ mod tests {
         assert_eq!(of(0, -3), "0");
         let widest = i128::MIN;
         assert_eq!(of(widest, 38), "-1.70141183460469231731687303715884105728");
-        assert_eq!(
-            text(|o| push_decimal(o, &Digits::of_i256(i256::MIN), 76)).len(),
-            "-5.".len() + 76
-        );
+        let wider = text(|o| {
+            with_wide_digits(i256::MIN, |sign, digits| push_decimal(o, sign, digits, 76));
+        });
+        assert_eq!(wider.len(), "-5.".len() + 76);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use datafusion::arrow::datatypes::{DataType, Field};
 
 use crate::error::{Error, Result};
+use crate::session::SCALE_KEY;
 
 /// A Postgres type as RowDescription and `pg_attribute` name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub const INT4: u32 = 23;
 pub const TEXT: u32 = 25;
 /// `oid`.
 pub const OID: u32 = 26;
+/// `xid`.
+pub const XID: u32 = 28;
 /// `float4`.
 pub const FLOAT4: u32 = 700;
 /// `float8`.
@@ -54,6 +57,10 @@ pub const TIMESTAMP: u32 = 1114;
 pub const TIMESTAMPTZ: u32 = 1184;
 /// `interval`.
 pub const INTERVAL: u32 = 1186;
+/// `json`.
+pub const JSON: u32 = 114;
+/// `jsonb`.
+pub const JSONB: u32 = 3802;
 /// `numeric`.
 pub const NUMERIC: u32 = 1700;
 /// `record`.
@@ -68,6 +75,9 @@ pub const ARRAYS: &[(u32, u32)] = &[
     (INT4, 1007),
     (TEXT, 1009),
     (OID, 1028),
+    (XID, 1011),
+    (18, 1002),
+    (19, 1003),
     (FLOAT4, 1021),
     (FLOAT8, 1022),
     (BPCHAR, 1014),
@@ -79,6 +89,8 @@ pub const ARRAYS: &[(u32, u32)] = &[
     (INTERVAL, 1187),
     (NUMERIC, 1231),
     (RECORD, 2287),
+    (JSON, 199),
+    (JSONB, 3807),
 ];
 
 /// The Postgres type of `field`.
@@ -87,8 +99,23 @@ pub const ARRAYS: &[(u32, u32)] = &[
 /// 0A000 for a type that has no counterpart (union, run-end encoded).
 pub fn of_field(field: &Field) -> Result<PgType> {
     match field.metadata().get(OID_KEY).and_then(|oid| oid.parse().ok()) {
-        Some(oid) => Ok(PgType { oid, width: width(oid), modifier: -1 }),
-        None => of(field.data_type()),
+        Some(oid) if may_be(field.data_type(), oid) => {
+            Ok(PgType { oid, width: width(oid), modifier: -1 })
+        }
+        // Its places are those of each value.
+        _ if field.metadata().contains_key(SCALE_KEY) => {
+            Ok(PgType { modifier: -1, ..of(field.data_type())? })
+        }
+        _ => of(field.data_type()),
+    }
+}
+
+/// Whether values of `data_type` can be sent as `oid`: a cast keeps what its operand was marked with.
+fn may_be(data_type: &DataType, oid: u32) -> bool {
+    match data_type {
+        DataType::Int32 => oid == OID || oid == XID,
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => oid != OID && oid != XID,
+        other => is_list(other),
     }
 }
 
@@ -167,7 +194,7 @@ fn width(oid: u32) -> i16 {
     match oid {
         BOOL | 18 => 1,
         INT2 => 2,
-        INT4 | OID | FLOAT4 | DATE => 4,
+        INT4 | OID | XID | FLOAT4 | DATE => 4,
         INT8 | FLOAT8 | TIME | TIMESTAMP | TIMESTAMPTZ => 8,
         INTERVAL => 16,
         19 => 64,
@@ -202,5 +229,7 @@ mod tests {
         let field = Field::new("oid", DataType::Int32, false)
             .with_metadata([(OID_KEY.to_owned(), "26".to_owned())].into());
         assert_eq!(of_field(&field).expect("oid"), PgType { oid: OID, width: 4, modifier: -1 });
+        let cast = field.with_data_type(DataType::Int64);
+        assert_eq!(of_field(&cast).expect("int8").oid, INT8);
     }
 }

@@ -31,6 +31,7 @@ fn text_values_become_literals_of_their_type() {
     assert_eq!(text(types::TEXT, "it's $1").expect("text"), "'it''s $1'");
     assert_eq!(text(types::BOOL, "t").expect("a boolean"), "true");
     assert_eq!(text(types::DATE, "2026-06-30").expect("a date"), "CAST('2026-06-30' AS DATE)");
+    assert_eq!(text(types::DATE, "2026-06-30 +02").expect("a date"), "CAST('2026-06-30' AS DATE)");
     assert_eq!(text(types::BYTEA, "\\xDEad").expect("bytes"), "X'DEad'");
     assert_eq!(text(1009, r#"{a,"b, c",NULL}"#).expect("an array"), {
         "CAST(ARRAY['a', 'b, c', CAST(NULL AS VARCHAR)] AS VARCHAR[])"

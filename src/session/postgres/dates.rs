@@ -1,12 +1,12 @@
-//! Spans of time: `age`, `justify_days`, `justify_hours`, `justify_interval`, `make_interval`.
+//! Spans of time and zones: `age`, `justify_*`, `make_interval`, `timezone`, spans times numbers.
 
-use chrono::{Datelike, NaiveDate};
+use chrono::{DateTime, Datelike, NaiveDate, TimeZone};
 use chrono_tz::Tz;
-use datafusion::arrow::datatypes::{DataType, IntervalMonthDayNano, IntervalUnit};
-use datafusion::common::{Result, ScalarValue};
+use datafusion::arrow::datatypes::{DataType, IntervalMonthDayNano, IntervalUnit, TimeUnit};
+use datafusion::common::{Result, ScalarValue, exec_err};
 
 use super::template::parts;
-use super::{DAY_US, Definition, Kind, integer, moment, span};
+use super::{DAY_US, Definition, Kind, float, integer, moment, span, text};
 
 const SPAN: fn(&[DataType]) -> DataType = |_| DataType::Interval(IntervalUnit::MonthDayNano);
 
@@ -60,17 +60,109 @@ pub(super) const DEFINITIONS: &[Definition] = &[
     Definition {
         name: "make_interval",
         needed: 0,
-        kinds: &[Kind::Integer; 6],
+        kinds: &[
+            Kind::Integer,
+            Kind::Integer,
+            Kind::Integer,
+            Kind::Integer,
+            Kind::Integer,
+            Kind::Integer,
+            Kind::Float,
+        ],
         is_open: false,
         takes_null: false,
         returns: SPAN,
         answer: |given, _| {
             let part = |at: usize| given.get(at).map_or(0, integer);
             let us = (part(4) * 60 + part(5)).saturating_mul(60_000_000);
+            let seconds = given.get(6).map_or(0.0, float) * 1e6;
+            let us = us.saturating_add(seconds.round() as i64);
             Ok(made((part(0) * 12 + part(1), part(2) * 7 + part(3), us)))
         },
     },
+    scaled("interval_mul", |given, _| Ok(made(times(span(&given[0]), float(&given[1]))))),
+    scaled("interval_div", |given, _| match float(&given[1]) {
+        0.0 => exec_err!("division by zero"),
+        by => Ok(made(times(span(&given[0]), 1.0 / by))),
+    }),
+    Definition {
+        name: "interval_us",
+        needed: 1,
+        kinds: &[Kind::Span],
+        is_open: false,
+        takes_null: false,
+        returns: |_| DataType::Decimal128(38, 0),
+        answer: |given, _| {
+            let (months, days, us) = span(&given[0]);
+            let days = i128::from(months) * 30 + i128::from(days);
+            let us = days * i128::from(DAY_US) + i128::from(us);
+            Ok(ScalarValue::Decimal128(Some(us), 38, 0))
+        },
+    },
+    Definition {
+        name: "timezone",
+        needed: 2,
+        kinds: &[Kind::Text, Kind::Moment],
+        is_open: false,
+        takes_null: false,
+        returns: |given| {
+            let is_zoned = matches!(given[1], DataType::Timestamp(_, Some(_)));
+            DataType::Timestamp(TimeUnit::Microsecond, (!is_zoned).then(|| "UTC".into()))
+        },
+        answer: |given, _| at_zone(text(&given[0]), moment(&given[1])),
+    },
 ];
+
+const fn scaled(
+    name: &'static str,
+    answer: fn(&[ScalarValue], Tz) -> Result<ScalarValue>,
+) -> Definition {
+    Definition {
+        name,
+        needed: 2,
+        kinds: &[Kind::Span, Kind::Float],
+        is_open: false,
+        takes_null: false,
+        returns: SPAN,
+        answer,
+    }
+}
+
+/// What is no whole month becomes days of 30, what is no whole day a time.
+fn times((months, days, us): (i64, i64, i64), by: f64) -> (i64, i64, i64) {
+    let months = months as f64 * by;
+    let days = days as f64 * by + (months - months.trunc()) * 30.0;
+    // Shares that are whole but for the last bit are whole.
+    let days = (days * 1e9).round() / 1e9;
+    let us = us as f64 * by + (days - days.trunc()) * DAY_US as f64;
+    (months.trunc() as i64, days.trunc() as i64, us.round() as i64)
+}
+
+/// The clock of a zone at an instant, or the instant at which the clock of a zone says so.
+fn at_zone(name: &str, (us, is_zoned): (i64, bool)) -> Result<ScalarValue> {
+    let known = chrono_tz::TZ_VARIANTS.iter().find(|zone| zone.name().eq_ignore_ascii_case(name));
+    let Some(zone) = known.copied().or_else(|| name.parse::<Tz>().ok()) else {
+        return exec_err!("time zone \"{name}\" not recognized");
+    };
+    let refuse = || exec_err!("timestamp out of range");
+    let Some(instant) = DateTime::from_timestamp_micros(us) else { return refuse() };
+    if is_zoned {
+        let local = instant.with_timezone(&zone).naive_local().and_utc().timestamp_micros();
+        return Ok(ScalarValue::TimestampMicrosecond(Some(local), None));
+    }
+    let clock = instant.naive_utc();
+    // In the hour that a change to summer time leaves out, the offset before it holds.
+    let found = zone.from_local_datetime(&clock).earliest().map(|at| at.timestamp_micros());
+    let skipped = || {
+        let before = clock - chrono::TimeDelta::hours(1);
+        let before = zone.from_local_datetime(&before).earliest()?;
+        Some(before.timestamp_micros() + 3_600_000_000)
+    };
+    match found.or_else(skipped) {
+        Some(us) => Ok(ScalarValue::TimestampMicrosecond(Some(us), Some("UTC".into()))),
+        None => refuse(),
+    }
+}
 
 fn made((months, days, us): (i64, i64, i64)) -> ScalarValue {
     let narrow = |number: i64| number.clamp(i32::MIN.into(), i32::MAX.into()) as i32;

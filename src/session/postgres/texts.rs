@@ -1,11 +1,23 @@
 //! Texts and types: `format`, `quote_literal`, `quote_nullable`, `pg_typeof`.
 
+use chrono::{DateTime, Offset};
+use chrono_tz::Tz;
+use datafusion::arrow::array::Array;
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::{Result, ScalarValue, exec_err};
 
 use super::{Definition, Kind, text};
 
 pub(super) const DEFINITIONS: &[Definition] = &[
+    Definition {
+        name: "text_of",
+        needed: 1,
+        kinds: &[Kind::Any],
+        is_open: false,
+        takes_null: false,
+        returns: |_| DataType::Utf8,
+        answer: |given, zone| Ok(ScalarValue::Utf8(Some(text_of(&given[0], zone)?))),
+    },
     Definition {
         name: "format",
         needed: 1,
@@ -54,7 +66,135 @@ fn shown(value: &ScalarValue) -> Result<String> {
     if let ScalarValue::Boolean(Some(is)) = value {
         return Ok(if *is { "t" } else { "f" }.into());
     }
-    Ok(text(&value.cast_to(&DataType::Utf8)?).to_owned())
+    text_of(value, Tz::UTC)
+}
+
+/// A value as a cast to text shows it.
+pub(super) fn text_of(value: &ScalarValue, zone: Tz) -> Result<String> {
+    if value.is_null() {
+        return Ok(String::new());
+    }
+    Ok(match value {
+        ScalarValue::Boolean(Some(is)) => is.to_string(),
+        ScalarValue::Float64(Some(number)) => float(*number, &format!("{number:e}")),
+        ScalarValue::Float32(Some(number)) => float(f64::from(*number), &format!("{number:e}")),
+        ScalarValue::Dictionary(_, value) => text_of(value, zone)?,
+        ScalarValue::List(list) => {
+            let values = list.value(0);
+            let elements = (0..values.len())
+                .map(|at| element(&ScalarValue::try_from_array(&values, at)?, zone));
+            format!("{{{}}}", elements.collect::<Result<Vec<_>>>()?.join(","))
+        }
+        ScalarValue::IntervalMonthDayNano(Some(span)) => {
+            interval(span.months, span.days, span.nanoseconds / 1_000)
+        }
+        other => match other.data_type() {
+            DataType::Timestamp(_, of_zone) => {
+                let us = DataType::Timestamp(TimeUnit::Microsecond, of_zone.clone());
+                let (us, _) = super::moment(&other.cast_to(&us)?);
+                instant(us, of_zone.is_some().then_some(zone))
+            }
+            DataType::Duration(_) => {
+                let us = other.cast_to(&DataType::Duration(TimeUnit::Microsecond))?;
+                let us = match us {
+                    ScalarValue::DurationMicrosecond(Some(us)) => us,
+                    _ => 0,
+                };
+                interval(0, (us / super::DAY_US) as i32, us % super::DAY_US)
+            }
+            _ => text(&other.cast_to(&DataType::Utf8)?).to_owned(),
+        },
+    })
+}
+
+/// The shortest digits that read back, with an exponent where Postgres has one.
+fn float(number: f64, scientific: &str) -> String {
+    if number.is_nan() {
+        return "NaN".into();
+    }
+    if number.is_infinite() {
+        return if number > 0.0 { "Infinity" } else { "-Infinity" }.into();
+    }
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if (-4..15).contains(&exponent) {
+        return match mantissa.parse::<f64>() {
+            Ok(_) => scientific.parse::<f64>().map_or(number.to_string(), |n| n.to_string()),
+            Err(_) => number.to_string(),
+        };
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{mantissa}e{sign}{:02}", exponent.unsigned_abs())
+}
+
+fn element(value: &ScalarValue, zone: Tz) -> Result<String> {
+    if value.is_null() {
+        return Ok("NULL".into());
+    }
+    let shown = match value {
+        ScalarValue::Boolean(Some(is)) => if *is { "t" } else { "f" }.into(),
+        other => text_of(other, zone)?,
+    };
+    let is_plain = !shown.is_empty()
+        && !shown.eq_ignore_ascii_case("null")
+        && !shown.contains(|c: char| "{},\"\\".contains(c) || c.is_whitespace())
+        || matches!(value, ScalarValue::List(_));
+    Ok(match is_plain {
+        true => shown,
+        false => format!("\"{}\"", shown.replace('\\', "\\\\").replace('"', "\\\"")),
+    })
+}
+
+/// `2026-01-31 10:00:00.5`, with the offset of a zone behind.
+fn instant(us: i64, zone: Option<Tz>) -> String {
+    let Some(utc) = DateTime::from_timestamp_micros(us) else { return us.to_string() };
+    let shown = |text: String, micros: u32| match micros {
+        0 => text,
+        micros => format!("{text}.{}", format!("{micros:06}").trim_end_matches('0')),
+    };
+    let micros = utc.timestamp_subsec_micros();
+    match zone {
+        None => shown(utc.naive_utc().format("%Y-%m-%d %H:%M:%S").to_string(), micros),
+        Some(zone) => {
+            let local = utc.with_timezone(&zone);
+            let text = shown(local.format("%Y-%m-%d %H:%M:%S").to_string(), micros);
+            let seconds = local.offset().fix().local_minus_utc();
+            let sign = if seconds < 0 { '-' } else { '+' };
+            let (hours, minutes) = (seconds.abs() / 3_600, seconds.abs() / 60 % 60);
+            match minutes {
+                0 => format!("{text}{sign}{hours:02}"),
+                _ => format!("{text}{sign}{hours:02}:{minutes:02}"),
+            }
+        }
+    }
+}
+
+/// `1 year 2 mons 3 days 04:05:06`.
+fn interval(months: i32, days: i32, us: i64) -> String {
+    let mut parts: Vec<String> = vec![];
+    let mut is_before_negative = false;
+    let units = [(months / 12, "year"), (months % 12, "mon"), (days, "day")];
+    for (count, unit) in units.into_iter().filter(|(count, _)| *count != 0) {
+        let plus = if is_before_negative && count > 0 { "+" } else { "" };
+        let plural = if count == 1 { "" } else { "s" };
+        parts.push(format!("{plus}{count} {unit}{plural}"));
+        is_before_negative = count < 0;
+    }
+    if us != 0 || parts.is_empty() {
+        let sign = match (us < 0, is_before_negative) {
+            (true, _) => "-",
+            (false, true) => "+",
+            (false, false) => "",
+        };
+        let (seconds, micros) = (us.unsigned_abs() / 1_000_000, us.unsigned_abs() % 1_000_000);
+        let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+        let clock = format!("{sign}{hours:02}:{minutes:02}:{seconds:02}");
+        parts.push(match micros {
+            0 => clock,
+            micros => format!("{clock}.{}", format!("{micros:06}").trim_end_matches('0')),
+        });
+    }
+    parts.join(" ")
 }
 
 fn literal(text: &str) -> String {
@@ -119,7 +259,7 @@ fn formatted(given: &[ScalarValue]) -> Result<ScalarValue> {
 }
 
 /// A type as Postgres writes it.
-fn type_name(data_type: &DataType) -> String {
+pub(super) fn type_name(data_type: &DataType) -> String {
     use DataType as D;
     match data_type {
         D::Boolean => "boolean",

@@ -55,8 +55,8 @@ pub(crate) trait Recipe: Copy + Send + Sync + 'static {
     /// The result for a group.
     fn finish(&self, state: &mut Self::State) -> std::result::Result<Option<Self::Output>, Fault>;
     /// Folds for many groups, where there is a quicker way than a row at a time.
-    fn groups(&self, head: Head) -> Box<dyn GroupsAccumulator> {
-        Box::new(Many::new(head, *self))
+    fn groups(&self, head: Head, kind: DataType) -> Box<dyn GroupsAccumulator> {
+        Box::new(Many::with(head, *self, kind, vec![]))
     }
     /// Memory that a state holds beside its own size (bytes).
     fn heap_bytes(&self, _state: &Self::State) -> usize {
@@ -130,24 +130,29 @@ impl<R: Recipe> AggregateUDFImpl for Aggregate<R> {
         targets(page.name, &parameters, self.head.needed, given)
     }
 
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(R::Output::data_type())
+    fn return_type(&self, given: &[DataType]) -> Result<DataType> {
+        Ok(R::Output::data_type(given))
     }
 
     fn state_fields(&self, _: StateFieldsArgs) -> Result<Vec<FieldRef>> {
         Ok(self.recipe.fields())
     }
 
-    fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        Ok(Box::new(One { head: self.head, recipe: self.recipe, state: R::State::default() }))
+    fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        let (head, recipe) = (self.head, self.recipe);
+        let kind = args.return_field.data_type().clone();
+        Ok(Box::new(One { head, recipe, kind, state: R::State::default() }))
     }
 
     fn groups_accumulator_supported(&self, _: AccumulatorArgs) -> bool {
         true
     }
 
-    fn create_groups_accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
-        Ok(self.recipe.groups(self.head))
+    fn create_groups_accumulator(
+        &self,
+        args: AccumulatorArgs,
+    ) -> Result<Box<dyn GroupsAccumulator>> {
+        Ok(self.recipe.groups(self.head, args.return_field.data_type().clone()))
     }
 
     fn documentation(&self) -> Option<&Documentation> {
@@ -179,6 +184,8 @@ impl Head {
 struct One<R: Recipe> {
     head: Head,
     recipe: R,
+    /// Type of the result.
+    kind: DataType,
     state: R::State,
 }
 
@@ -227,7 +234,8 @@ impl<R: Recipe> Accumulator for One<R> {
     fn evaluate(&mut self) -> Result<ScalarValue> {
         let cell = self.recipe.finish(&mut self.state);
         let cell = cell.map_err(|fault| self.head.error(fault));
-        ScalarValue::try_from_array(&R::Output::array(1, std::iter::once(cell))?, 0)
+        let array = R::Output::array(&self.kind, 1, std::iter::once(cell))?;
+        ScalarValue::try_from_array(&array, 0)
     }
 
     fn size(&self) -> usize {
@@ -239,18 +247,16 @@ impl<R: Recipe> Accumulator for One<R> {
 pub(crate) struct Many<R: Recipe> {
     head: Head,
     recipe: R,
+    /// Type of the result.
+    kind: DataType,
     states: Vec<R::State>,
     heap_bytes: usize,
 }
 
 impl<R: Recipe> Many<R> {
-    pub(crate) fn new(head: Head, recipe: R) -> Self {
-        Self { head, recipe, states: vec![], heap_bytes: 0 }
-    }
-
-    /// The same with `states` to begin with; they hold nothing on the heap.
-    pub(crate) fn with(head: Head, recipe: R, states: Vec<R::State>) -> Self {
-        Self { head, recipe, states, heap_bytes: 0 }
+    /// Groups with `states` to begin with, which hold nothing on the heap, and results of `kind`.
+    pub(crate) fn with(head: Head, recipe: R, kind: DataType, states: Vec<R::State>) -> Self {
+        Self { head, recipe, kind, states, heap_bytes: 0 }
     }
 
     /// Lets `change` work on the state of `group`, and keeps count of its memory.
@@ -313,7 +319,7 @@ impl<R: Recipe> GroupsAccumulator for Many<R> {
         let cells = states
             .iter_mut()
             .map(|state| self.recipe.finish(state).map_err(|fault| self.head.error(fault)));
-        R::Output::array(rows, cells)
+        R::Output::array(&self.kind, rows, cells)
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {

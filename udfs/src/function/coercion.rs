@@ -85,6 +85,8 @@ fn features(function: &str, name: &str, fields: &Fields) -> Result<DataType> {
         };
         let wanted = match inner {
             kind if kind.is_numeric() => DataType::Float64,
+            // Views are what Parquet is read as: they need no copy.
+            DataType::Utf8View => DataType::Utf8View,
             kind if kind.is_string() => DataType::Utf8,
             DataType::Boolean | DataType::Null => DataType::Utf8,
             other => {

@@ -32,20 +32,25 @@ pub(crate) struct Day(pub i32);
 
 /// What a function gives for a row; `None` is NULL.
 pub(crate) trait Cell: Sized + 'static {
-    /// Its type in SQL.
-    fn data_type() -> DataType;
-    /// Cells as an array of that type.
-    fn array(rows: usize, cells: impl Iterator<Item = Result<Option<Self>>>) -> Result<ArrayRef>;
+    /// Its type in SQL, for arguments of the types `given`.
+    fn data_type(given: &[DataType]) -> DataType;
+    /// Cells as an array of `kind`, which is such a type.
+    fn array(
+        kind: &DataType,
+        rows: usize,
+        cells: impl Iterator<Item = Result<Option<Self>>>,
+    ) -> Result<ArrayRef>;
 }
 
 macro_rules! cell {
     ($cell:ty, $type:expr, $builder:expr, $value:expr) => {
         impl Cell for $cell {
-            fn data_type() -> DataType {
+            fn data_type(_: &[DataType]) -> DataType {
                 $type
             }
 
             fn array(
+                _: &DataType,
                 rows: usize,
                 cells: impl Iterator<Item = Result<Option<Self>>>,
             ) -> Result<ArrayRef> {
@@ -68,11 +73,15 @@ cell!(Cow<'static, str>, DataType::Utf8, texts, Some);
 cell!(Cents, DataType::Decimal128(18, 2), decimals, |cents: Cents| Some(cents.0));
 
 impl Cell for Vec<f64> {
-    fn data_type() -> DataType {
+    fn data_type(_: &[DataType]) -> DataType {
         DataType::new_list(DataType::Float64, true)
     }
 
-    fn array(rows: usize, cells: impl Iterator<Item = Result<Option<Self>>>) -> Result<ArrayRef> {
+    fn array(
+        _: &DataType,
+        rows: usize,
+        cells: impl Iterator<Item = Result<Option<Self>>>,
+    ) -> Result<ArrayRef> {
         let mut lists = ListBuilder::with_capacity(Float64Builder::new(), rows);
         for cell in cells {
             match cell? {
@@ -91,7 +100,7 @@ fn texts(rows: usize) -> StringBuilder {
 }
 
 fn decimals(rows: usize) -> Decimal128Builder {
-    Decimal128Builder::with_capacity(rows).with_data_type(Cents::data_type())
+    Decimal128Builder::with_capacity(rows).with_data_type(Cents::data_type(&[]))
 }
 
 /// A scalar function: its page, its parameters, and what it computes.
@@ -162,8 +171,8 @@ where
         &self.signature
     }
 
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(C::data_type())
+    fn return_type(&self, given: &[DataType]) -> Result<DataType> {
+        Ok(C::data_type(given))
     }
 
     fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
@@ -189,7 +198,7 @@ where
             (self.evaluate)(&Row { columns: &columns, names, place })
                 .map_err(|fault| exec_datafusion_err!("{}: {}", self.page.name, fault.0))
         });
-        let array = C::array(rows, cells)?;
+        let array = C::array(args.return_field.data_type(), rows, cells)?;
         if is_scalar {
             return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?));
         }
@@ -224,13 +233,12 @@ impl Column {
     /// An argument called `name` of `page`'s function, already cast to what `kind` is cast to.
     pub(crate) fn of(page: &Page, name: &str, array: &ArrayRef, kind: Kind) -> Result<Self> {
         let values = match (kind, array.data_type()) {
-            (Kind::Date, DataType::Utf8) => Values::Dates(dates(page, name, array)?),
             (Kind::Time | Kind::Moment, from) => {
                 let day_us = if from == &DataType::Date32 { DAY_US } else { 1 };
                 Values::Instants(instants(array)?, day_us)
             }
             (Kind::Integer, _) => Values::Integers(array.as_primitive::<Int64Type>().clone()),
-            (Kind::Date, _) => Values::Dates(array.as_primitive::<Date32Type>().clone()),
+            (Kind::Date, _) => Values::Dates(dates(page, name, array)?),
             (Kind::Boolean, _) => Values::Flags(array.as_boolean().clone()),
             (Kind::Text, _) => Values::Texts(array.as_string::<i32>().clone()),
             (Kind::Money, DataType::Decimal128(_, scale)) => {
@@ -269,9 +277,11 @@ fn instants(array: &ArrayRef) -> Result<TimestampMicrosecondArray> {
     Ok(cast.as_primitive::<TimestampMicrosecondType>().clone().with_timezone_opt(None::<&str>))
 }
 
-/// Quoted dates, read here so that an error can name the argument.
-fn dates(page: &Page, name: &str, array: &ArrayRef) -> Result<Date32Array> {
-    let texts = array.as_string::<i32>();
+/// Dates; quoted ones are read here, so that an error can name the argument.
+pub(crate) fn dates(page: &Page, name: &str, array: &ArrayRef) -> Result<Date32Array> {
+    let Some(texts) = array.as_string_opt::<i32>() else {
+        return Ok(array.as_primitive::<Date32Type>().clone());
+    };
     let dates = cast(array, &DataType::Date32)?;
     let wrong = (0..texts.len()).find(|row| texts.is_valid(*row) && dates.is_null(*row));
     if let Some(row) = wrong {
@@ -309,6 +319,14 @@ impl<'a> Row<'a> {
                 }
             }
             _ => Ok(None),
+        }
+    }
+
+    /// The number at `index` as it is, be it finite or not.
+    pub(crate) fn raw(&self, index: usize) -> Option<f64> {
+        match self.at(index) {
+            Some((Values::Numbers(array), place)) => Some(array.value(place)),
+            _ => None,
         }
     }
 

@@ -43,7 +43,8 @@ impl Groups {
                 half_life: shared.map(|shared| shared.half_life),
                 cap: shared.map(|shared| shared.cap),
             };
-            Many::with(head, Engagement, std::mem::take(sums).into_iter().map(state).collect())
+            let states = std::mem::take(sums).into_iter().map(state).collect();
+            Many::with(head, Engagement, DataType::Float64, states)
         })
     }
 
@@ -121,7 +122,8 @@ impl GroupsAccumulator for Groups {
         values: &[ArrayRef],
         filter: Option<&BooleanArray>,
     ) -> Result<Vec<ArrayRef>> {
-        Many::new(self.head, Engagement).convert_to_state(values, filter)
+        let many = Many::with(self.head, Engagement, DataType::Float64, vec![]);
+        many.convert_to_state(values, filter)
     }
 
     fn size(&self) -> usize {

@@ -155,7 +155,7 @@ impl Recipe for Engagement {
         true
     }
 
-    fn groups(&self, head: Head) -> Box<dyn GroupsAccumulator> {
+    fn groups(&self, head: Head, _: DataType) -> Box<dyn GroupsAccumulator> {
         Box::new(super::engagement_groups::Groups::new(head))
     }
 

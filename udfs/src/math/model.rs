@@ -8,6 +8,8 @@
 
 pub mod bayes;
 pub mod bins;
+pub mod calibration;
+pub mod evidence;
 pub mod fit;
 pub mod quality;
 pub mod scorecard;
@@ -17,6 +19,8 @@ pub mod trees;
 pub use fit::{Method, train};
 
 use serde::{Deserialize, Serialize};
+
+use super::Fault;
 
 /// Version of the format that models are written in.
 pub const FORMAT: u32 = 1;
@@ -57,6 +61,21 @@ pub struct Model {
     pub log_loss: Option<f64>,
     /// Log-loss of the base rate (nats a row).
     pub base_log_loss: Option<f64>,
+    /// Area under the ROC curve by cross-validation.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub auc: Option<f64>,
+    /// Brier score by cross-validation.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub brier: Option<f64>,
+    /// Expected calibration error of ten bins by cross-validation.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ece: Option<f64>,
+    /// Last day on which the end of a labelled row was known (`2026-03-31`).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub trained_through: Option<String>,
+    /// What became of its base since training.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub recalibrated: Option<Recalibrated>,
     /// Ridge penalty that was chosen.
     pub lambda: Option<f64>,
     /// What should make its user think twice.
@@ -70,6 +89,20 @@ pub struct Model {
     pub trees: Vec<trees::Tree>,
 }
 
+/// How the base of a model was set anew by a later window of labelled rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recalibrated {
+    /// Labelled rows of the window (count).
+    pub rows: usize,
+    /// Those of them whose label is true (count).
+    pub positives: usize,
+    /// What was added to the intercept since training.
+    pub shift: f64,
+    /// Last day on which the end of a row of the window was known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub through: Option<String>,
+}
+
 /// A feature: how its values fall into bins, and what each bin is worth.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Feature {
@@ -79,6 +112,15 @@ pub struct Feature {
     pub bins: bins::Bins,
     /// Points of each bin, added to the logit.
     pub points: Vec<f64>,
+    /// Mean size of its points in the rows that taught, those of trees among them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub weight: Option<f64>,
+    /// Information value, by itself.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub iv: Option<f64>,
+    /// Area under the ROC curve, by itself.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub auc: Option<f64>,
 }
 
 impl Model {
@@ -90,11 +132,47 @@ impl Model {
         let mut model: Self = serde_json::from_str(text)?;
         // A reader of JSON may be off by the last bit; points are on a grid that is much coarser.
         model.intercept = rounded(model.intercept);
+        model.recalibrated.iter_mut().for_each(|known| known.shift = rounded(known.shift));
         let points = model.features.iter_mut().flat_map(|feature| &mut feature.points);
         points.for_each(|points| *points = rounded(*points));
         let nodes = model.trees.iter_mut().flat_map(|tree| &mut tree.nodes);
         nodes.for_each(|node| node.points = rounded(node.points));
         Ok(model)
+    }
+
+    /// Sets the base anew by labelled rows of a later window, so that their mean probability is the
+    /// share of them that is true; the order of rows by probability stays, and so do all points.
+    ///
+    /// `logits` are those that the model gives the rows, in ascending order; `through` is the last day
+    /// of the window. Where all labels are the same no base says so: the model stays, with a warning.
+    ///
+    /// # Errors
+    /// A logit that is not finite.
+    pub fn recalibrate(
+        &mut self,
+        logits: &[f64],
+        positives: usize,
+        through: Option<String>,
+    ) -> Result<(), Fault> {
+        if logits.is_empty() {
+            return Ok(());
+        }
+        if logits.iter().any(|logit| !logit.is_finite()) {
+            return Err(Fault("model gives a logit that is not finite".into()));
+        }
+        let Some(shift) = calibration::shift(logits, positives) else {
+            let rows = logits.len();
+            self.warnings.push(format!(
+                "not recalibrated: all labels of the window ({rows} rows) are the same"
+            ));
+            return Ok(());
+        };
+        let shift = rounded(shift);
+        self.intercept += shift;
+        let before = self.recalibrated.as_ref().map_or(0.0, |known| known.shift);
+        let (rows, shift) = (logits.len(), before + shift);
+        self.recalibrated = Some(Recalibrated { rows, positives, shift, through });
+        Ok(())
     }
 
     /// What keeps it from being a model; `None` for a sound one.

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Float64Array, Int64Array, StructArray};
+use arrow::array::{Array, ArrayRef, Float64Array, StructArray};
 use arrow::datatypes::DataType;
-use datafusion_common::Result;
 use datafusion_expr::ScalarUDF;
 
-use super::scored::{Shape, udf as scored};
+use super::scored::{Shape, Top, udf as scored};
 use super::scorer::Scorer;
 use crate::function::page::Page;
 use crate::math::Fault;
@@ -35,21 +34,19 @@ pub(crate) const PAGE: Page = Page {
 };
 
 /// The function, to be registered.
-pub(crate) fn udf() -> Result<ScalarUDF> {
+pub(crate) fn udf() -> datafusion_common::Result<ScalarUDF> {
     scored(Shape { page: &PAGE, most: 2, output: || DataType::Float64, run })
 }
 
-fn run(
-    scorer: Option<&Scorer>,
-    features: &StructArray,
-    _: Option<&Int64Array>,
-) -> std::result::Result<ArrayRef, Fault> {
-    let rows = features.len();
+fn run(scorer: Option<&Scorer>, features: &StructArray, _: Top<'_>) -> Result<ArrayRef, Fault> {
     let Some(scorer) = scorer.filter(|scorer| !scorer.is_mute()) else {
-        return Ok(Arc::new(Float64Array::new_null(rows)));
+        return Ok(Arc::new(Float64Array::new_null(features.len())));
     };
-    let mut logits = scorer.logits(&scorer.codes(features)?, rows);
+    let mut logits = scorer.logits(&scorer.columns(features)?);
     logits.iter_mut().for_each(|logit| *logit = sigmoid(*logit));
+    if logits.iter().all(|p| p.is_finite()) {
+        return Ok(Arc::new(Float64Array::from(logits)));
+    }
     let finite = logits.iter().map(|p| p.is_finite().then_some(*p));
     Ok(Arc::new(finite.collect::<Float64Array>()))
 }

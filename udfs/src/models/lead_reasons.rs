@@ -3,17 +3,16 @@
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{
-    Array, ArrayRef, Float64Array, Int64Array, ListArray, StringArray, StringViewArray,
-    StructArray, UInt32Array, new_null_array,
+    Array, ArrayRef, Float64Array, ListArray, StructArray, UInt32Array, new_null_array,
 };
 use arrow::buffer::OffsetBuffer;
-use arrow::compute::{cast, take};
+use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, Fields};
-use datafusion_common::Result;
 use datafusion_expr::ScalarUDF;
 
-use super::scored::{Shape, udf as scored};
-use super::scorer::Scorer;
+use super::scored::{Shape, Top, udf as scored};
+use super::scorer::{BLOCK, Columns, Scorer};
+use super::weights::{Order, Texts};
 use crate::function::page::Page;
 use crate::math::Fault;
 
@@ -52,69 +51,125 @@ fn output() -> DataType {
 }
 
 /// The function, to be registered.
-pub(crate) fn udf() -> Result<ScalarUDF> {
+pub(crate) fn udf() -> datafusion_common::Result<ScalarUDF> {
     scored(Shape { page: &PAGE, most: 3, output, run })
 }
 
-fn run(
-    scorer: Option<&Scorer>,
-    features: &StructArray,
-    top: Option<&Int64Array>,
-) -> std::result::Result<ArrayRef, Fault> {
+fn run(scorer: Option<&Scorer>, features: &StructArray, top: Top<'_>) -> Result<ArrayRef, Fault> {
     let rows = features.len();
     let Some(scorer) = scorer.filter(|scorer| !scorer.is_mute()) else {
         return Ok(new_null_array(&output(), rows));
     };
-    let codes = scorer.codes(features)?;
-    let names = &scorer.model.features;
-    // Every bin of every feature in one row of labels, and the base behind them.
-    let mut starts = Vec::with_capacity(names.len());
-    let mut points: Vec<f64> = vec![];
-    let (mut labels, mut owners) = (vec![], vec![]);
-    for feature in names {
-        starts.push(points.len());
-        points.extend(&feature.points);
-        labels.extend((0..feature.points.len()).map(|bin| feature.bins.label(bin)));
-        owners.extend(std::iter::repeat_n(feature.name.as_str(), feature.points.len()));
+    let columns = scorer.columns(features)?;
+    let of_rank = |order, top, best| by_rank(scorer, order, &columns, rows, (top, best));
+    let picked = match (top, scorer.order()) {
+        (Top::One(Some(1)), Some(order)) => of_rank(order, 1, best::<1>),
+        (Top::One(Some(2)), Some(order)) => of_rank(order, 2, best::<2>),
+        (Top::One(Some(3)), Some(order)) => of_rank(order, 3, best::<3>),
+        (Top::One(Some(4)), Some(order)) => of_rank(order, 4, best::<4>),
+        (Top::One(Some(5)), Some(order)) => of_rank(order, 5, best::<5>),
+        _ => by_points(scorer, &scorer.codes(&columns), rows, top)?,
+    };
+    list(picked, scorer.texts())
+}
+
+/// Ranks of a block of rows.
+type Ranks = [i16; BLOCK];
+/// Keeps the least ranks of each row, in order, of those seen and of those of one more feature.
+type Best = fn(&mut [Ranks; TOP_MAX], &Ranks);
+
+/// Most reasons that are picked by rank.
+const TOP_MAX: usize = 5;
+
+#[inline]
+fn best<const TOP: usize>(kept: &mut [Ranks; TOP_MAX], new: &Ranks) {
+    for row in 0..BLOCK {
+        let mut rank = new[row];
+        for kept in &mut kept[..TOP] {
+            let known = kept[row];
+            kept[row] = known.min(rank);
+            rank = known.max(rank);
+        }
     }
-    let base = points.len() as u32;
-    labels.push(String::new());
-    owners.push("(base)");
-    let shares = scorer.shares(&codes, rows);
+}
+
+/// The weightiest reasons of each row, by the ranks of its bins.
+fn by_rank(
+    scorer: &Scorer,
+    order: &Order,
+    columns: &Columns<'_>,
+    rows: usize,
+    (top, best): (usize, Best),
+) -> Picked {
+    let top = top.min(order.ranks.len());
+    let mut picked = Picked::with_capacity(rows * top);
+    picked.lengths = OffsetBuffer::from_repeated_length(top, rows);
+    let mut ranks = [0; BLOCK];
+    for start in (0..rows).step_by(BLOCK) {
+        let count = BLOCK.min(rows - start);
+        let mut kept = [[i16::MAX; BLOCK]; TOP_MAX];
+        for (feature, by_bin) in order.ranks.iter().enumerate() {
+            scorer.fill(columns, feature, start, by_bin, &mut ranks[..count]);
+            best(&mut kept, &ranks);
+        }
+        for row in 0..count {
+            for ranks in &kept[..top] {
+                picked.push(order.places[ranks[row] as usize]);
+            }
+        }
+    }
+    picked
+}
+
+/// The weightiest reasons of each row, by points: those of bins and those of trees.
+fn by_points(
+    scorer: &Scorer,
+    codes: &[Vec<u16>],
+    rows: usize,
+    top: Top<'_>,
+) -> Result<Picked, Fault> {
+    let (features, texts) = (&scorer.model.features, scorer.texts());
+    let shares = scorer.shares(codes, rows);
     let mut picked = Picked::with_capacity(rows * 4);
     let mut lengths = Vec::with_capacity(rows);
     for row in 0..rows {
         let start = picked.places.len();
-        let share = |at: usize| shares.as_ref().map_or(0.0, |all| all[row * names.len() + at]);
-        let reasons = codes.iter().zip(&starts).enumerate().map(|(at, (codes, start))| {
-            let place = start + codes[row] as usize;
-            (place as u32, points[place] + share(at))
+        let share = |at: usize| shares.as_ref().map_or(0.0, |all| all[row * features.len() + at]);
+        let reasons = features.iter().zip(codes).enumerate().map(|(at, (feature, codes))| {
+            let bin = codes[row] as usize;
+            ((texts.starts[at] + bin) as u32, feature.points[bin] + share(at))
         });
-        match top.filter(|top| top.is_valid(row)).map(|top| top.value(row)) {
+        match top.of(row) {
             None => {
-                picked.push((base, scorer.model.intercept));
-                picked.weightiest(reasons, names.len());
+                picked.push((texts.base as u32, scorer.model.intercept));
+                picked.weightiest(reasons, features.len());
             }
             Some(top @ 1..) => picked.weightiest(reasons, top as usize),
             Some(other) => return Err(Fault(format!("top must be 1 or more, got {other}"))),
         }
         lengths.push(picked.places.len() - start);
     }
-    list(picked, lengths, &owners, &labels)
+    picked.lengths = OffsetBuffer::from_lengths(lengths);
+    Ok(picked)
 }
 
-/// Reasons that are given: places among all labels, and points.
-#[derive(Default)]
+/// Reasons that are given: places among all texts, points, and how many each row has.
 struct Picked {
     places: Vec<u32>,
     points: Vec<f64>,
+    lengths: OffsetBuffer<i32>,
 }
 
 impl Picked {
     fn with_capacity(count: usize) -> Self {
-        Self { places: Vec::with_capacity(count), points: Vec::with_capacity(count) }
+        Self {
+            places: Vec::with_capacity(count),
+            points: Vec::with_capacity(count),
+            lengths: OffsetBuffer::new_empty(),
+        }
     }
 
+    #[inline]
     fn push(&mut self, (place, points): (u32, f64)) {
         self.places.push(place);
         self.points.push(points);
@@ -143,37 +198,73 @@ impl Picked {
     }
 }
 
-fn list(
-    picked: Picked,
-    lengths: Vec<usize>,
-    owners: &[&str],
-    labels: &[String],
-) -> std::result::Result<ArrayRef, Fault> {
+fn list(picked: Picked, texts: &Texts) -> Result<ArrayRef, Fault> {
     let wrong = |error: arrow::error::ArrowError| Fault(error.to_string());
     let places = UInt32Array::from(picked.places);
-    let texts = |texts: StringArray| -> std::result::Result<ArrayRef, Fault> {
-        let views = cast(&texts, &DataType::Utf8View).map_err(wrong)?;
-        debug_assert!(views.as_any().is::<StringViewArray>());
-        take(&views, &places, None).map_err(wrong)
-    };
     let columns = vec![
-        texts(StringArray::from_iter_values(owners))?,
-        texts(StringArray::from_iter_values(labels))?,
+        take(&texts.owners, &places, None).map_err(wrong)?,
+        take(&texts.labels, &places, None).map_err(wrong)?,
         Arc::new(Float64Array::from(picked.points)),
     ];
     let items = StructArray::try_new(FIELDS.clone(), columns, None).map_err(wrong)?;
     let field = Arc::new(Field::new_list_field(DataType::Struct(FIELDS.clone()), true));
-    let offsets = OffsetBuffer::from_lengths(lengths);
-    Ok(Arc::new(ListArray::try_new(field, offsets, Arc::new(items), None).map_err(wrong)?))
+    let list = ListArray::try_new(field, picked.lengths, Arc::new(items), None);
+    Ok(Arc::new(list.map_err(wrong)?))
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use arrow::array::Int64Array;
+
     use super::*;
+    use crate::math::model::bins::Bins;
+    use crate::math::model::{Feature, Model};
+
+    /// A scorecard of numbers whose bins begin at 0, 1, 2 and so on, and have these points in eighths.
+    fn scorecard(points: &[Vec<i8>]) -> Scorer {
+        let mut model = Model::read(crate::tests::MODEL).expect("a model");
+        let feature = |(at, points): (usize, &Vec<i8>)| Feature {
+            name: format!("f{at}"),
+            bins: Bins::Number { edges: (0..points.len() - 2).map(|edge| edge as f64).collect() },
+            points: points.iter().map(|points| f64::from(*points) / 8.0).collect(),
+            weight: None,
+            iv: None,
+            auc: None,
+        };
+        model.features = points.iter().enumerate().map(feature).collect();
+        Scorer::read(&serde_json::to_string(&model).expect("JSON")).expect("a sound model")
+    }
 
     proptest! {
+        #[test]
+        fn reasons_by_rank_are_those_by_points(
+            points in prop::collection::vec(prop::collection::vec(-9_i8..9, 2..7), 0..9),
+            values in prop::collection::vec(-2_i8..7, 600 * 9),
+            rows in 0_usize..600,
+            top in 1_i64..6,
+        ) {
+            let scorer = scorecard(&points);
+            let column = |at: usize| -> ArrayRef {
+                let values = &values[at * 600..][..rows];
+                let known = |value: &i8| (*value > -2).then(|| f64::from(*value));
+                Arc::new(values.iter().map(known).collect::<Float64Array>())
+            };
+            let field = |at: usize| Field::new(format!("f{at}"), DataType::Float64, true);
+            let features = StructArray::try_new_with_length(
+                (0..points.len()).map(field).collect(),
+                (0..points.len()).map(column).collect(),
+                None,
+                rows,
+            ).expect("columns of one length");
+            let tops = Int64Array::from(vec![top; rows]);
+            let one = run(Some(&scorer), &features, Top::One(Some(top))).expect("reasons");
+            let each = run(Some(&scorer), &features, Top::Each(&tops)).expect("reasons");
+            prop_assert!(scorer.order().is_some());
+            prop_assert_eq!(&one, &each);
+        }
+
         #[test]
         fn the_weightiest_are_those_that_sorting_puts_first(
             weights in prop::collection::vec(-9_i8..9, 0..25), top in 1_usize..30,
@@ -181,7 +272,7 @@ mod tests {
             let mut sorted: Vec<u32> = (0..weights.len() as u32).collect();
             sorted.sort_by_key(|place| std::cmp::Reverse(weights[*place as usize].abs()));
             sorted.truncate(top);
-            let mut picked = Picked::default();
+            let mut picked = Picked::with_capacity(0);
             picked.push((99, 0.5));
             let reasons = weights.iter().enumerate();
             picked.weightiest(reasons.map(|(at, weight)| (at as u32, f64::from(*weight))), top);

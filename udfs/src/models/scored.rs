@@ -1,9 +1,9 @@
-//! Functions of a model and features: rows in runs that share a model, columns within a run.
+//! Functions of a model and features: rows that share a model together, as columns.
 
 use std::hash::{Hash, Hasher};
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, StringViewArray, StructArray};
-use arrow::compute::concat;
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, StructArray, UInt32Array};
+use arrow::compute::{concat, take};
 use arrow::datatypes::{DataType, Int64Type};
 use datafusion_common::{Result, ScalarValue, exec_datafusion_err};
 use datafusion_doc::Documentation;
@@ -11,14 +11,33 @@ use datafusion_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-use super::scorer::{Readers, Scorer};
+use super::scorer::{Scorer, distinct, scorer};
 use crate::function::coercion::{Kind, targets};
 use crate::function::page::Page;
 use crate::math::Fault;
 
-/// Computes a run of rows from their model, their features and a whole number each.
+/// The whole number that rows are computed with.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Top<'a> {
+    /// One for all.
+    One(Option<i64>),
+    /// One each.
+    Each(&'a Int64Array),
+}
+
+impl Top<'_> {
+    /// That of `row`.
+    pub(super) fn of(self, row: usize) -> Option<i64> {
+        match self {
+            Self::One(top) => top,
+            Self::Each(tops) => tops.is_valid(row).then(|| tops.value(row)),
+        }
+    }
+}
+
+/// Computes rows from their model, their features and a whole number.
 pub(super) type Run =
-    fn(Option<&Scorer>, &StructArray, Option<&Int64Array>) -> std::result::Result<ArrayRef, Fault>;
+    fn(Option<&Scorer>, &StructArray, Top<'_>) -> std::result::Result<ArrayRef, Fault>;
 
 /// What a function computes for a run of rows.
 #[derive(Debug, Clone, Copy)]
@@ -100,45 +119,50 @@ impl Scored {
     fn column(&self, args: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
         let error = |fault: Fault| exec_datafusion_err!("{}: {}", self.shape.page.name, fault.0);
         let features = args[1].to_array(rows)?;
-        let option = args.get(2).map(|option| option.to_array(rows)).transpose()?;
-        let option = option.as_ref().map(|option| option.as_primitive::<Int64Type>());
-        let run = |scorer: Option<&Scorer>, start: usize, count: usize| {
-            let features = features.slice(start, count);
-            let option = option.map(|option| option.slice(start, count));
-            (self.shape.run)(scorer, features.as_struct(), option.as_ref()).map_err(error)
+        let top = match args.get(2) {
+            None => Given::One(None),
+            Some(ColumnarValue::Scalar(ScalarValue::Int64(top))) => Given::One(*top),
+            Some(other) => Given::Each(other.to_array(rows)?),
         };
-        let mut readers = Readers::default();
+        let run = |text: Option<&str>, features: &ArrayRef, top: &Given| {
+            let scorer = text.map(scorer).transpose().map_err(error)?;
+            let top = match top {
+                Given::One(top) => Top::One(*top),
+                Given::Each(tops) => Top::Each(tops.as_primitive::<Int64Type>()),
+            };
+            (self.shape.run)(scorer.as_deref(), features.as_struct(), top).map_err(error)
+        };
         if let ColumnarValue::Scalar(model) = &args[0] {
-            let text = model.try_as_str().flatten();
-            let scorer = text.map(|text| readers.of(text)).transpose().map_err(error)?;
-            return run(scorer.as_deref(), 0, rows);
+            return run(model.try_as_str().flatten(), &features, &top);
         }
         let models = args[0].to_array(rows)?;
-        let models = models.as_string_view();
-        let mut parts = vec![];
-        let mut start = 0;
-        while start < rows {
-            let count = same(models, start);
-            let text = models.is_valid(start).then(|| models.value(start));
-            let scorer = text.map(|text| readers.of(text)).transpose().map_err(error)?;
-            parts.push(run(scorer.as_deref(), start, count)?);
-            start += count;
+        let (texts, places) = distinct(models.as_string_view());
+        if let [] | [_] = texts[..] {
+            return run(texts.first().copied().flatten(), &features, &top);
+        }
+        // Rows of one model go together, and back to where they came from.
+        let mut parts = Vec::with_capacity(texts.len());
+        let mut order = vec![0_u32; rows];
+        let mut done = 0;
+        for (text, place) in texts.iter().zip(0..) {
+            let of_text = places.iter().zip(0_u32..).filter(|(known, _)| **known == place);
+            let picked: Vec<u32> = of_text.map(|(_, row)| row).collect();
+            picked.iter().zip(done..).for_each(|(row, to)| order[*row as usize] = to);
+            done += picked.len() as u32;
+            let picked = UInt32Array::from(picked);
+            let top = match &top {
+                Given::One(top) => Given::One(*top),
+                Given::Each(tops) => Given::Each(take(tops, &picked, None)?),
+            };
+            parts.push(run(*text, &take(&features, &picked, None)?, &top)?);
         }
         let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
-        match parts.is_empty() {
-            true => run(None, 0, 0),
-            false => Ok(concat(&parts)?),
-        }
+        Ok(take(&concat(&parts)?, &UInt32Array::from(order), None)?)
     }
 }
 
-/// How many rows from `start` on have the same model.
-fn same(models: &StringViewArray, start: usize) -> usize {
-    let at = |row: usize| models.is_valid(row).then(|| models.value(row));
-    let (first, views) = (at(start), models.views());
-    let is_same = |row: &usize| {
-        let is_one_place = views[*row] == views[start] && models.is_valid(*row) == first.is_some();
-        is_one_place || at(*row) == first
-    };
-    (start..models.len()).take_while(is_same).count()
+/// The whole numbers of a batch, as they were given.
+enum Given {
+    One(Option<i64>),
+    Each(ArrayRef),
 }

@@ -1,65 +1,34 @@
-//! A model ready to score columns: bins found without a search through text where it can be helped.
+//! A model ready to score columns of features.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use arrow::array::{Array, Float64Array, StringArray, StructArray};
+use arrow::array::{Array, StringViewArray, StructArray};
 
+use super::coder::{Coder, missing_into};
 use super::features::{Given, columns};
 use super::forest::Forest;
+use super::weights::{Order, Texts};
 use crate::math::Fault;
-use crate::math::model::bins::Bins;
-use crate::math::model::{FORMAT, Feature, Model, Status};
+use crate::math::model::{FORMAT, Model, Status};
+
+/// Rows that go through all features together, so that what they need stays near.
+pub(super) const BLOCK: usize = 256;
+/// Models that are kept read.
+const READ_MAX: usize = 32;
 
 /// A model that was read.
 pub(super) struct Scorer {
     pub model: Model,
-    words: Vec<Option<Words>>,
+    coders: Vec<Coder>,
     forest: Option<Forest>,
+    texts: OnceLock<Texts>,
+    order: OnceLock<Option<Order>>,
 }
 
-/// Words of a feature by what tells them apart.
-struct Words {
-    keys: Vec<(u64, u64, usize)>,
-    levels: Vec<String>,
-}
-
-/// First and last bytes of a word: they and its length say all of one of up to sixteen bytes.
-#[inline]
-fn key(word: &[u8]) -> (u64, u64, usize) {
-    let eight = |at: usize| word[at..].first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-    let four = |at: usize| {
-        word[at..].first_chunk().map_or(0, |bytes| u64::from(u32::from_le_bytes(*bytes)))
-    };
-    let length = word.len();
-    match length {
-        0 => (0, 0, 0),
-        1..4 => {
-            let [a, b, c] = [word[0], word[length / 2], word[length - 1]].map(u64::from);
-            (a | b << 8 | c << 16, 0, length)
-        }
-        4..8 => (four(0) | four(length - 4) << 32, 0, length),
-        _ => (eight(0), eight(length - 8), length),
-    }
-}
-
-impl Words {
-    fn new(levels: &[String]) -> Self {
-        Self {
-            keys: levels.iter().map(|level| key(level.as_bytes())).collect(),
-            levels: levels.to_vec(),
-        }
-    }
-
-    #[inline]
-    fn bin(&self, word: &str) -> usize {
-        let wanted = key(word.as_bytes());
-        for (at, known) in self.keys.iter().enumerate() {
-            if *known == wanted && (word.len() <= 16 || self.levels[at] == word) {
-                return at + 2;
-            }
-        }
-        0
-    }
+/// The columns of a batch for each feature of a model; `None` for one that is not given.
+pub(super) struct Columns<'a> {
+    given: Vec<Option<Given<'a>>>,
+    features: &'a StructArray,
 }
 
 impl Scorer {
@@ -77,12 +46,9 @@ impl Scorer {
         if let Some(damage) = model.damage() {
             return Err(Fault(format!("model is damaged: {damage}")));
         }
-        let words = model.features.iter().map(|feature| match &feature.bins {
-            Bins::Text { levels } => Some(Words::new(levels)),
-            Bins::Number { .. } => None,
-        });
+        let coders = model.features.iter().map(|feature| Coder::new(&feature.bins)).collect();
         let forest = (!model.trees.is_empty()).then(|| Forest::new(&model.trees));
-        Ok(Self { words: words.collect(), forest, model })
+        Ok(Self { model, coders, forest, texts: OnceLock::new(), order: OnceLock::new() })
     }
 
     /// Whether the model knows nothing at all.
@@ -90,45 +56,76 @@ impl Scorer {
         self.model.status == Status::OneClass
     }
 
-    /// Bins of all rows of `features`, one column a feature of the model.
+    /// The columns of `features` that the model knows.
     ///
     /// # Errors
     /// Numbers where the model has words, or words where it has numbers.
-    pub(super) fn codes(&self, features: &StructArray) -> Result<Vec<Vec<u16>>, Fault> {
-        let given = columns(features);
-        let mut all = Vec::with_capacity(self.model.features.len());
-        for (feature, words) in self.model.features.iter().zip(&self.words) {
-            let column = given.iter().find(|(name, _)| *name == feature.name);
-            let mut codes = match (column, words) {
-                (Some((_, Given::Numbers(numbers))), None) => of_numbers(feature, numbers),
-                (Some((_, Given::Words(texts))), Some(words)) => of_words(texts, words),
-                (Some((name, given)), _) => {
-                    let wanted = if words.is_some() { "text" } else { "a number" };
-                    let found = if matches!(given, Given::Words(_)) { "text" } else { "a number" };
-                    return Err(Fault(format!("{name} must be {wanted}, got {found}")));
-                }
-                // A feature that is not given is missing.
-                (None, words) => vec![u16::from(words.is_some()); features.len()],
+    pub(super) fn columns<'a>(&self, features: &'a StructArray) -> Result<Columns<'a>, Fault> {
+        let mut known = columns(features);
+        let mut given = Vec::with_capacity(self.coders.len());
+        for (feature, coder) in self.model.features.iter().zip(&self.coders) {
+            let Some(at) = known.iter().position(|(name, _)| *name == feature.name) else {
+                given.push(None);
+                continue;
             };
-            if let Some(nulls) = features.nulls() {
-                let missing = u16::from(words.is_some());
-                let rows = codes.iter_mut().zip(nulls.iter());
-                rows.filter(|(_, is_known)| !is_known).for_each(|(code, _)| *code = missing);
+            let (name, column) = known.swap_remove(at);
+            let name_of = |is_words: bool| if is_words { "text" } else { "a number" };
+            let is_words = !matches!(column, Given::Numbers(_));
+            if is_words != coder.is_words() {
+                let (wanted, found) = (name_of(coder.is_words()), name_of(is_words));
+                return Err(Fault(format!("{name} must be {wanted}, got {found}")));
             }
-            all.push(codes);
+            given.push(Some(column));
         }
-        Ok(all)
+        Ok(Columns { given, features })
     }
 
-    /// Logits of rows that have these bins.
-    pub(super) fn logits(&self, codes: &[Vec<u16>], rows: usize) -> Vec<f64> {
-        let mut logits = vec![self.model.intercept; rows];
-        for (feature, codes) in self.model.features.iter().zip(codes) {
-            let points = &feature.points;
-            logits.iter_mut().zip(codes).for_each(|(logit, code)| *logit += points[*code as usize]);
-        }
+    /// Writes what `by_bin` has for the bins of one feature in the rows from `start` on into `out`.
+    #[inline]
+    pub(super) fn fill<T: Copy>(
+        &self,
+        columns: &Columns<'_>,
+        feature: usize,
+        start: usize,
+        by_bin: &[T],
+        out: &mut [T],
+    ) {
+        let coder = &self.coders[feature];
+        coder.fill(columns.given[feature].as_ref(), start, by_bin, out);
+        missing_into(columns.features.nulls(), start, by_bin[coder.missing()], out);
+    }
+
+    /// Bins of all rows, one column a feature of the model.
+    pub(super) fn codes(&self, columns: &Columns<'_>) -> Vec<Vec<u16>> {
+        let features = self.model.features.iter().enumerate();
+        let codes = features.map(|(at, feature)| {
+            let bins: Vec<u16> = (0..feature.points.len() as u16).collect();
+            let mut codes = vec![0; columns.features.len()];
+            self.fill(columns, at, 0, &bins, &mut codes);
+            codes
+        });
+        codes.collect()
+    }
+
+    /// Logits of all rows.
+    pub(super) fn logits(&self, columns: &Columns<'_>) -> Vec<f64> {
+        let mut logits = vec![self.model.intercept; columns.features.len()];
         if let Some(forest) = &self.forest {
-            forest.add(codes, &mut logits);
+            let codes = self.codes(columns);
+            for (feature, codes) in self.model.features.iter().zip(&codes) {
+                let points = codes.iter().map(|code| feature.points[*code as usize]);
+                logits.iter_mut().zip(points).for_each(|(logit, points)| *logit += points);
+            }
+            forest.add(&codes, &mut logits);
+            return logits;
+        }
+        let mut points = [0.0; BLOCK];
+        for (block, logits) in logits.chunks_mut(BLOCK).enumerate() {
+            let points = &mut points[..logits.len()];
+            for (at, feature) in self.model.features.iter().enumerate() {
+                self.fill(columns, at, block * BLOCK, &feature.points, points);
+                logits.iter_mut().zip(&*points).for_each(|(logit, points)| *logit += points);
+            }
         }
         logits
     }
@@ -137,67 +134,64 @@ impl Scorer {
     pub(super) fn shares(&self, codes: &[Vec<u16>], rows: usize) -> Option<Vec<f64>> {
         self.forest.as_ref().map(|forest| forest.shares(codes, rows))
     }
+
+    /// Names and values of all bins, as reasons give them.
+    pub(super) fn texts(&self) -> &Texts {
+        self.texts.get_or_init(|| Texts::new(&self.model))
+    }
+
+    /// All bins by their weight; `None` if points do not hang on bins alone, or bins are too many.
+    pub(super) fn order(&self) -> Option<&Order> {
+        self.order.get_or_init(|| Order::new(&self.model)).as_ref()
+    }
 }
 
-fn of_numbers(feature: &Feature, numbers: &Float64Array) -> Vec<u16> {
-    let Bins::Number { edges } = &feature.bins else { return vec![0; numbers.len()] };
-    let bin = |value: f64| {
-        let below: u16 = edges.iter().map(|edge| u16::from(*edge <= value)).sum();
-        if value.is_finite() { below + 1 } else { 0 }
+/// Models that were read last, the latest first: a model is many times as long as a lead.
+static READ: Mutex<Vec<(String, Arc<Scorer>)>> = Mutex::new(vec![]);
+
+/// The model that `text` is.
+///
+/// # Errors
+/// A text that is no model.
+pub(super) fn scorer(text: &str) -> Result<Arc<Scorer>, Fault> {
+    let find = |read: &mut Vec<(String, Arc<Scorer>)>| {
+        let place = read.iter().position(|(known, _)| known == text)?;
+        read[..=place].rotate_right(1);
+        Some(read[0].1.clone())
     };
-    match numbers.nulls() {
-        None => numbers.values().iter().map(|value| bin(*value)).collect(),
-        Some(nulls) => {
-            let rows = numbers.values().iter().zip(nulls.iter());
-            rows.map(|(value, is_known)| if is_known { bin(*value) } else { 0 }).collect()
-        }
+    if let Some(known) = find(&mut READ.lock().unwrap_or_else(PoisonError::into_inner)) {
+        return Ok(known);
     }
+    let scorer = Arc::new(Scorer::read(text)?);
+    let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    read.insert(0, (text.to_owned(), scorer.clone()));
+    read.truncate(READ_MAX);
+    Ok(scorer)
 }
 
-fn of_words(texts: &StringArray, words: &Words) -> Vec<u16> {
-    let rows = 0..texts.len();
-    rows.map(|row| if texts.is_null(row) { 1 } else { words.bin(texts.value(row)) as u16 })
-        .collect()
-}
-
-/// The models of a column: read once where they do not change from row to row.
-#[derive(Default)]
-pub(super) struct Readers(Option<(String, Arc<Scorer>)>);
-
-impl Readers {
-    /// The model that `text` is.
-    ///
-    /// # Errors
-    /// A text that is no model.
-    pub(super) fn of(&mut self, text: &str) -> Result<Arc<Scorer>, Fault> {
-        match &self.0 {
-            Some((known, scorer)) if known == text => Ok(scorer.clone()),
-            _ => {
-                let scorer = Arc::new(Scorer::read(text)?);
-                self.0 = Some((text.to_owned(), scorer.clone()));
-                Ok(scorer)
+/// The texts in a column of models, and which of them each row has; NULL is one too.
+pub(super) fn distinct(models: &StringViewArray) -> (Vec<Option<&str>>, Vec<u32>) {
+    let views = models.views();
+    let text = |row: usize| models.is_valid(row).then(|| models.value(row));
+    let mut texts: Vec<Option<&str>> = vec![];
+    // A view that was seen is the same text; another view may be.
+    let mut seen: Vec<(Option<u128>, u32)> = vec![];
+    let mut places = Vec::with_capacity(models.len());
+    for row in 0..models.len() {
+        let view = models.is_valid(row).then(|| views[row]);
+        let known = seen.iter().find(|(known, _)| *known == view).map(|(_, place)| *place);
+        places.push(known.unwrap_or_else(|| {
+            let text = text(row);
+            let place = texts.iter().position(|known| *known == text).unwrap_or_else(|| {
+                texts.push(text);
+                texts.len() - 1
+            });
+            // Views of many copies of few texts are not worth to be remembered for ever.
+            if seen.len() < READ_MAX {
+                seen.push((view, place as u32));
             }
-        }
+            place as u32
+        }));
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_told_apart_whatever_their_length() {
-        let letters = "abcdefghijklmnopqrstuvwxyz";
-        let mut levels: Vec<String> = (0..=20).map(|length| letters[..length].to_owned()).collect();
-        levels.extend(
-            ["aXc", "abcdeXgh", "abcdefghijkXmnopq", "ß", "日本", "日木"].map(String::from),
-        );
-        let words = Words::new(&levels);
-        for (at, level) in levels.iter().enumerate() {
-            assert_eq!(words.bin(level), at + 2, "{level}");
-        }
-        for unknown in ["b", "abX", "abcdeXg", "abcdefghijkXmno", "abcdefghijkYmnopq", "日"] {
-            assert_eq!(words.bin(unknown), 0, "{unknown}");
-        }
-    }
+    (texts, places)
 }

@@ -12,7 +12,7 @@ pub(super) const FUNCTION: RelationFunction = RelationFunction {
     grain: "columns of group_by",
     units: "model JSON for lead_probability; row_count, unlabelled_count rows (count)",
     example: "SELECT model FROM lead_model(crm.leads, label => is_converted, features => (lead_source, industry, employees))",
-    parameters: &["relation", "label", "features", "method", "version", "group_by"],
+    parameters: &["relation", "label", "features", "method", "version", "group_by", "decided_on"],
     needed: 3,
     meaning,
     select,
@@ -23,6 +23,9 @@ fn meaning(parameter: &str) -> &'static str {
         "relation" => "name of a table or view, bare or quoted, or a subquery in parentheses",
         "label" => "column or expression: true for a lead that converted, NULL for an open one",
         "features" => "columns known when a lead is to be scored: (a, b) or 'a,b'",
+        "decided_on" => {
+            "column or expression: day on which the end of the row was known; the last is kept as trained_through"
+        }
         "group_by" => {
             "columns that make the groups, each with a model of its own: a, (a, b) or 'a,b'"
         }
@@ -52,8 +55,12 @@ fn select(arguments: &Arguments<'_>) -> Result<String, Fault> {
         false => format!(" GROUP BY {}", groups.join(", ")),
     };
     let (method, version) = (arguments.option("method"), arguments.option("version"));
+    let decided_on = match arguments.has("decided_on") {
+        true => format!(", {}", arguments.column("decided_on")?),
+        false => String::new(),
+    };
     Ok(format!(
-        "SELECT {keys}lead_model({label}, named_struct({pairs}), {method}, {version}) AS model, \
+        "SELECT {keys}lead_model({label}, named_struct({pairs}), {method}, {version}{decided_on}) AS model, \
          count({label}) AS row_count, count(*) - count({label}) AS unlabelled_count \
          FROM {relation}{by}"
     ))

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, Float64Array, Int32Array, Int64Array, ListArray, StringArray, StructArray,
-    new_null_array,
+    ArrayRef, Float64Array, Int32Array, Int64Array, ListArray, StringArray, StructArray,
 };
-use arrow::buffer::OffsetBuffer;
+use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
-use datafusion_common::{Result, ScalarValue};
-use datafusion_expr::{Accumulator, AggregateUDF};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
+use datafusion_common::Result;
+use datafusion_expr::AggregateUDF;
 
-use super::history::{History, KINDS, state};
-use crate::function::fold::{Parts, error, udaf as fold};
+use super::history::{History, KINDS, fields};
+use crate::function::aggregate::{Recipe, Way, aggregate};
 use crate::function::page::Page;
+use crate::function::row::{Cell, Row};
 use crate::math::Fault;
 use crate::math::forecast::grid::Grid;
 use crate::math::forecast::{Forecast, forecast};
@@ -74,123 +74,49 @@ pub(crate) const PAGE: Page = Page {
 
 /// The function, to be registered.
 pub(crate) fn udaf() -> Result<AggregateUDF> {
-    fold(Parts {
-        page: &PAGE,
-        kinds: KINDS,
-        needed: 3,
-        output: |types| output(types.first().unwrap_or(&DataType::Date32)),
-        state,
-        accumulator: |types| Box::new(Series { ts: types[0].clone(), history: History::default() }),
-    })
+    aggregate(&PAGE, KINDS, 3, Series)
 }
 
-/// Steps of one result: those that were, if they are given, then those ahead.
-struct Steps {
-    /// Number of the first: 1 is the first step ahead.
-    first: i32,
-    dates: Vec<Option<i64>>,
-    values: Vec<Option<f64>>,
-    lower: Vec<Option<f64>>,
-    upper: Vec<Option<f64>>,
-    /// Name of the method of the steps ahead.
-    method: Option<&'static str>,
-    status: &'static str,
-}
+#[derive(Debug, Clone, Copy)]
+struct Series;
 
-impl Steps {
-    /// The one step of a series that cannot be forecast.
-    fn none(status: &'static str) -> Self {
-        let nothing = || vec![None];
-        Self {
-            first: 1,
-            dates: vec![None],
-            values: nothing(),
-            lower: nothing(),
-            upper: nothing(),
-            method: None,
-            status,
-        }
+impl Recipe for Series {
+    type State = History;
+    type Output = Steps;
+
+    fn fields(&self) -> Vec<FieldRef> {
+        fields()
     }
 
-    /// Steps ahead of `grid`, with its own before them if `is_history_given`.
-    fn ahead(grid: &Grid, done: Forecast, is_history_given: bool) -> Self {
-        let before = if is_history_given { grid.values.len() } else { 0 };
-        let first = 1 - before as i64;
-        let steps = (first..).take(before + done.values.len());
-        let unknown = || std::iter::repeat_n(None, before);
-        let past = grid.values.iter().take(before).copied();
-        Self {
-            first: first as i32,
-            dates: steps.map(|step| grid.grain.later(grid.last, step)).collect(),
-            values: past.chain(done.values).map(Some).collect(),
-            lower: unknown().chain(done.lower).collect(),
-            upper: unknown().chain(done.upper).collect(),
-            method: Some(done.method.name()),
-            status: done.status.name(),
-        }
+    fn save(&self, states: &[History]) -> Result<Vec<ArrayRef>> {
+        Ok(History::saved(states))
     }
 
-    fn array(self, ts: &DataType) -> Result<StructArray> {
-        let count = self.values.len();
-        let numbers = |values: Vec<Option<f64>>| -> ArrayRef {
-            let finite = values.into_iter().map(|value| value.filter(|value| value.is_finite()));
-            Arc::new(finite.collect::<Float64Array>())
-        };
-        let numbering = self.first..self.first + count as i32;
-        let methods =
-            numbering.clone().map(|step| if step < 1 { Some("history") } else { self.method });
-        let numbering = numbering.map(|step| self.method.map(|_| step));
-        let dates: ArrayRef = Arc::new(Int64Array::from(self.dates));
-        let zone = match ts {
-            DataType::Timestamp(_, zone) => zone.clone(),
-            _ => None,
-        };
-        let dates = cast(&dates, &DataType::Timestamp(TimeUnit::Microsecond, zone))?;
-        let columns: Vec<ArrayRef> = vec![
-            Arc::new(numbering.collect::<Int32Array>()),
-            cast(&dates, ts)?,
-            numbers(self.values),
-            numbers(self.lower),
-            numbers(self.upper),
-            Arc::new(methods.collect::<StringArray>()),
-            Arc::new(StringArray::from_iter_values(std::iter::repeat_n(self.status, count))),
-        ];
-        Ok(StructArray::try_new(step_fields(ts), columns, None)?)
+    fn merge(
+        &self,
+        state: &mut History,
+        saved: &[ArrayRef],
+        row: usize,
+    ) -> std::result::Result<(), Fault> {
+        state.merge(saved, row)
     }
-}
 
-fn step_fields(ts: &DataType) -> Fields {
-    Fields::from(vec![
-        Field::new("step", DataType::Int32, true),
-        Field::new("ds", ts.clone(), true),
-        Field::new("yhat", DataType::Float64, true),
-        Field::new("lo", DataType::Float64, true),
-        Field::new("hi", DataType::Float64, true),
-        Field::new("method", DataType::Utf8, true),
-        Field::new("status", DataType::Utf8, false),
-    ])
-}
+    fn pass(&self, state: &mut History, row: &Row<'_>, way: Way) -> std::result::Result<(), Fault> {
+        state.pass(row, way)
+    }
 
-fn output(ts: &DataType) -> DataType {
-    DataType::List(Arc::new(Field::new_list_field(DataType::Struct(step_fields(ts)), true)))
-}
+    fn can_go_out(&self) -> bool {
+        true
+    }
 
-#[derive(Debug)]
-struct Series {
-    ts: DataType,
-    history: History,
-}
-
-impl Series {
-    /// The steps; `None` if there was no row at all.
-    fn steps(&self) -> std::result::Result<Option<Steps>, Fault> {
-        let options = &self.history.options;
-        if self.history.count() == 0 && options.is_unseen() {
+    fn finish(&self, state: &mut History) -> std::result::Result<Option<Steps>, Fault> {
+        if state.is_empty() {
             return Ok(None);
         }
+        let options = &state.options;
         let (horizon, level, floor) = (options.horizon()?, options.level()?, options.floor()?);
         let method = options.method()?;
-        let regular = match self.history.regular()? {
+        let regular = match state.regular()? {
             Ok(regular) => regular,
             Err(status) => return Ok(Some(Steps::none(status))),
         };
@@ -205,34 +131,138 @@ impl Series {
         }
         Ok(Some(Steps::ahead(grid, done, options.is_history_given())))
     }
+
+    fn heap_bytes(&self, state: &History) -> usize {
+        state.heap_bytes()
+    }
 }
 
-impl Accumulator for Series {
-    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.history.update(&PAGE, values)
+/// Steps of a series: those that were, if they are given, then those ahead; all columns of one length.
+#[derive(Debug, Default)]
+struct Steps {
+    /// 1 is the first step ahead.
+    numbers: Vec<Option<i32>>,
+    /// Microseconds.
+    dates: Vec<Option<i64>>,
+    values: Vec<Option<f64>>,
+    lower: Vec<Option<f64>>,
+    upper: Vec<Option<f64>>,
+    methods: Vec<Option<&'static str>>,
+    statuses: Vec<&'static str>,
+}
+
+impl Steps {
+    /// The one step of a series that cannot be forecast.
+    fn none(status: &'static str) -> Self {
+        Self {
+            numbers: vec![None],
+            dates: vec![None],
+            values: vec![None],
+            lower: vec![None],
+            upper: vec![None],
+            methods: vec![None],
+            statuses: vec![status],
+        }
     }
 
-    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        self.history.merge(&PAGE, states)
+    /// Steps ahead of `grid`, with its own before them if `is_history_given`.
+    fn ahead(grid: &Grid, done: Forecast, is_history_given: bool) -> Self {
+        let before = if is_history_given { grid.values.len() } else { 0 };
+        let count = before + done.values.len();
+        let numbers = (1 - before as i64..).take(count);
+        let unknown = || std::iter::repeat_n(None, before);
+        let past = grid.values.iter().take(before).copied();
+        let method = |step: i64| if step < 1 { "history" } else { done.method.name() };
+        Self {
+            dates: numbers.clone().map(|step| grid.grain.later(grid.last, step)).collect(),
+            methods: numbers.clone().map(|step| Some(method(step))).collect(),
+            numbers: numbers.map(|step| Some(step as i32)).collect(),
+            values: past.chain(done.values).map(Some).collect(),
+            lower: unknown().chain(done.lower).collect(),
+            upper: unknown().chain(done.upper).collect(),
+            statuses: vec![done.status.name(); count],
+        }
     }
 
-    fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        Ok(self.history.state())
+    /// Adds the steps of another series.
+    fn append(&mut self, other: Self) {
+        self.numbers.extend(other.numbers);
+        self.dates.extend(other.dates);
+        self.values.extend(other.values);
+        self.lower.extend(other.lower);
+        self.upper.extend(other.upper);
+        self.methods.extend(other.methods);
+        self.statuses.extend(other.statuses);
     }
 
-    fn evaluate(&mut self) -> Result<ScalarValue> {
-        let output = output(&self.ts);
-        let Some(steps) = self.steps().map_err(|fault| error(&PAGE, fault))? else {
-            return ScalarValue::try_from_array(&new_null_array(&output, 1), 0);
+    fn array(self, ts: &DataType) -> Result<StructArray> {
+        let numbers = |values: Vec<Option<f64>>| -> ArrayRef {
+            let finite = values.into_iter().map(|value| value.filter(|value| value.is_finite()));
+            Arc::new(finite.collect::<Float64Array>())
         };
-        let steps = steps.array(&self.ts)?;
-        let field = Arc::new(Field::new_list_field(steps.data_type().clone(), true));
-        let offsets = OffsetBuffer::from_lengths([steps.len()]);
-        let list = ListArray::new(field, offsets, Arc::new(steps), None);
-        Ok(ScalarValue::List(Arc::new(list)))
+        let dates: ArrayRef = Arc::new(Int64Array::from(self.dates));
+        let zone = match ts {
+            DataType::Timestamp(_, zone) => zone.clone(),
+            _ => None,
+        };
+        let dates = cast(&dates, &DataType::Timestamp(TimeUnit::Microsecond, zone))?;
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(Int32Array::from(self.numbers)),
+            cast(&dates, ts)?,
+            numbers(self.values),
+            numbers(self.lower),
+            numbers(self.upper),
+            Arc::new(StringArray::from(self.methods)),
+            Arc::new(StringArray::from(self.statuses)),
+        ];
+        Ok(StructArray::try_new(step_fields(ts), columns, None)?)
+    }
+}
+
+impl Cell for Steps {
+    fn data_type(given: &[DataType]) -> DataType {
+        let steps = step_fields(given.first().unwrap_or(&DataType::Date32));
+        DataType::new_list(DataType::Struct(steps), true)
     }
 
-    fn size(&self) -> usize {
-        size_of::<DataType>() + self.history.size()
+    fn array(
+        kind: &DataType,
+        rows: usize,
+        cells: impl Iterator<Item = Result<Option<Self>>>,
+    ) -> Result<ArrayRef> {
+        let ts = match kind {
+            DataType::List(item) => match item.data_type() {
+                DataType::Struct(fields) => fields.find("ds").map(|(_, ds)| ds.data_type()),
+                _ => None,
+            },
+            _ => None,
+        };
+        let ts = ts.unwrap_or(&DataType::Date32);
+        let (mut all, mut lengths) = (Self::default(), Vec::with_capacity(rows));
+        let mut is_known = Vec::with_capacity(rows);
+        for cell in cells {
+            let cell = cell?;
+            is_known.push(cell.is_some());
+            let steps = cell.unwrap_or_default();
+            lengths.push(steps.values.len());
+            all.append(steps);
+        }
+        let steps = all.array(ts)?;
+        let field = Field::new_list_field(DataType::Struct(step_fields(ts)), true);
+        let (offsets, nulls) = (OffsetBuffer::from_lengths(lengths), NullBuffer::from(is_known));
+        let list = ListArray::try_new(field.into(), offsets, Arc::new(steps), Some(nulls))?;
+        Ok(Arc::new(list))
     }
+}
+
+fn step_fields(ts: &DataType) -> Fields {
+    Fields::from(vec![
+        Field::new("step", DataType::Int32, true),
+        Field::new("ds", ts.clone(), true),
+        Field::new("yhat", DataType::Float64, true),
+        Field::new("lo", DataType::Float64, true),
+        Field::new("hi", DataType::Float64, true),
+        Field::new("method", DataType::Utf8, true),
+        Field::new("status", DataType::Utf8, false),
+    ])
 }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int32Array, StringArray, StructArray};
-use arrow::datatypes::{DataType, Field, Fields};
-use datafusion_common::{Result, ScalarValue};
-use datafusion_expr::{Accumulator, AggregateUDF};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use datafusion_common::Result;
+use datafusion_expr::AggregateUDF;
 
-use super::history::{History, KINDS, state};
-use crate::function::fold::{Parts, error, udaf as fold};
+use super::history::{self, History, KINDS};
+use crate::function::aggregate::{Recipe, Way, aggregate};
 use crate::function::page::Page;
+use crate::function::row::{Cell, Row};
 use crate::math::Fault;
 use crate::math::forecast::{Info, info};
 
@@ -40,14 +41,95 @@ pub(crate) const PAGE: Page = Page {
 
 /// The function, to be registered.
 pub(crate) fn udaf() -> Result<AggregateUDF> {
-    fold(Parts {
-        page: &PAGE,
-        kinds: KINDS.split_at(6).0,
-        needed: 3,
-        output: |_| DataType::Struct(fields()),
-        state,
-        accumulator: |_| Box::new(Series(History::default())),
-    })
+    aggregate(&PAGE, KINDS.split_at(6).0, 3, Series)
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Series;
+
+impl Recipe for Series {
+    type State = History;
+    type Output = Known;
+
+    fn fields(&self) -> Vec<FieldRef> {
+        history::fields()
+    }
+
+    fn save(&self, states: &[History]) -> Result<Vec<ArrayRef>> {
+        Ok(History::saved(states))
+    }
+
+    fn merge(
+        &self,
+        state: &mut History,
+        saved: &[ArrayRef],
+        row: usize,
+    ) -> std::result::Result<(), Fault> {
+        state.merge(saved, row)
+    }
+
+    fn pass(&self, state: &mut History, row: &Row<'_>, way: Way) -> std::result::Result<(), Fault> {
+        state.pass(row, way)
+    }
+
+    fn can_go_out(&self) -> bool {
+        true
+    }
+
+    fn finish(&self, state: &mut History) -> std::result::Result<Option<Known>, Fault> {
+        if state.is_empty() {
+            return Ok(Some(Known { info: None, count: 0, status: "no_data" }));
+        }
+        let options = &state.options;
+        let method = options.method()?;
+        options.horizon()?;
+        options.level()?;
+        let regular = match state.regular()? {
+            Ok(regular) => regular,
+            Err(status) => return Ok(Some(Known { info: None, count: state.count(), status })),
+        };
+        let info = info(&regular.grid.values, method, regular.season);
+        let status = info.as_ref().map_or("no_data", |info| info.status.name());
+        Ok(Some(Known { info, count: regular.grid.count, status }))
+    }
+
+    fn heap_bytes(&self, state: &History) -> usize {
+        state.heap_bytes()
+    }
+}
+
+/// What is known of a series, how many values it has, and its status.
+struct Known {
+    info: Option<Info>,
+    count: usize,
+    status: &'static str,
+}
+
+impl Cell for Known {
+    fn data_type(_: &[DataType]) -> DataType {
+        DataType::Struct(fields())
+    }
+
+    fn array(
+        _: &DataType,
+        _: usize,
+        cells: impl Iterator<Item = Result<Option<Self>>>,
+    ) -> Result<ArrayRef> {
+        let nothing = || Self { info: None, count: 0, status: "no_data" };
+        let all = cells.map(|cell| Ok(cell?.unwrap_or_else(nothing)));
+        let all = all.collect::<Result<Vec<Self>>>()?;
+        let infos = || all.iter().map(|known| known.info.as_ref());
+        let methods = infos().map(|info| info.map(|info| info.method.name()));
+        let seasons = infos().map(|info| info.map(|info| info.season as i32));
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(methods.collect::<StringArray>()),
+            Arc::new(seasons.collect::<Int32Array>()),
+            Arc::new(Int32Array::from_iter_values(all.iter().map(|known| known.count as i32))),
+            Arc::new(infos().map(|info| info.and_then(|i| i.mase)).collect::<Float64Array>()),
+            Arc::new(StringArray::from_iter_values(all.iter().map(|known| known.status))),
+        ];
+        Ok(Arc::new(StructArray::try_new(fields(), columns, None)?))
+    }
 }
 
 fn fields() -> Fields {
@@ -58,61 +140,4 @@ fn fields() -> Fields {
         Field::new("mase", DataType::Float64, true),
         Field::new("status", DataType::Utf8, false),
     ])
-}
-
-#[derive(Debug)]
-struct Series(History);
-
-impl Series {
-    /// What is known of the series, how many values it has, and its status.
-    fn info(&self) -> std::result::Result<(Option<Info>, usize, &'static str), Fault> {
-        let options = &self.0.options;
-        let method = options.method()?;
-        options.horizon()?;
-        options.level()?;
-        let regular = match self.0.regular()? {
-            Ok(regular) => regular,
-            Err(status) => return Ok((None, self.0.count(), status)),
-        };
-        let info = info(&regular.grid.values, method, regular.season);
-        let status = info.as_ref().map_or("no_data", |info| info.status.name());
-        Ok((info, regular.grid.count, status))
-    }
-}
-
-impl Accumulator for Series {
-    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.0.update(&PAGE, values)
-    }
-
-    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        self.0.merge(&PAGE, states)
-    }
-
-    fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        Ok(self.0.state())
-    }
-
-    fn evaluate(&mut self) -> Result<ScalarValue> {
-        // Without a row no option was seen either.
-        let (info, count, status) = match self.0.count() {
-            0 if self.0.options.is_unseen() => (None, 0, "no_data"),
-            _ => self.info().map_err(|fault| error(&PAGE, fault))?,
-        };
-        let info = info.as_ref();
-        let season = info.map(|info| info.season as i32);
-        let columns: Vec<ArrayRef> = vec![
-            Arc::new(StringArray::from(vec![info.map(|info| info.method.name())])),
-            Arc::new(Int32Array::from(vec![season])),
-            Arc::new(Int32Array::from(vec![count as i32])),
-            Arc::new(Float64Array::from(vec![info.and_then(|info| info.mase)])),
-            Arc::new(StringArray::from(vec![status])),
-        ];
-        let row = StructArray::try_new(fields(), columns, None)?;
-        Ok(ScalarValue::Struct(Arc::new(row)))
-    }
-
-    fn size(&self) -> usize {
-        self.0.size()
-    }
 }

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, ListArray};
-use arrow::buffer::OffsetBuffer;
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Date32Type, Field, FieldRef, Float64Type, Int64Type, TimeUnit};
-use datafusion_common::{Result, ScalarValue};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Float64Array, Float64Builder, Int64Array,
+    Int64Builder, ListBuilder, StringArray,
+};
+use arrow::datatypes::{DataType, Date32Type, Field, FieldRef, Float64Type, Int64Type};
 
+use crate::function::aggregate::Way;
 use crate::function::coercion::Kind;
-use crate::function::fold::{Constant, error};
-use crate::function::page::Page;
+use crate::function::constant::Constant;
+use crate::function::row::Row;
 use crate::math::Fault;
 use crate::math::forecast::Method;
 use crate::math::forecast::grid::{Broken, Gaps, Grid, Period, Rules, grid};
@@ -53,59 +54,78 @@ pub(super) struct Options {
 type Checked<T> = std::result::Result<T, Fault>;
 
 impl Options {
-    /// Sees the options of a batch; columns that were not given are missing at the end.
-    fn see(&mut self, columns: &[ArrayRef]) -> Checked<()> {
-        let integers = |at: usize| columns.get(at).map(|array| array.as_primitive::<Int64Type>());
-        let numbers = |at: usize| columns.get(at).map(|array| array.as_primitive::<Float64Type>());
-        let texts = |at: usize| columns.get(at).map(|array| array.as_string::<i32>());
+    /// Sees the options of a row, which come after its ts and its value.
+    fn see(&mut self, row: &Row<'_>) -> Checked<()> {
+        self.horizon.see("horizon", row.integer(2))?;
+        self.level.see("level", row.raw(4))?;
+        self.season.see("season", row.integer(5))?;
+        self.floor.see("floor", row.raw(6))?;
+        self.as_of.see("as_of", row.day(7))?;
+        self.start_month.see("start_month", row.integer(11))?;
+        self.history.see("history", row.flag(12))?;
         for (at, name, option) in [
-            (0, "horizon", &mut self.horizon),
-            (3, "season", &mut self.season),
-            (9, "start_month", &mut self.start_month),
+            (3, "method", &mut self.method),
+            (8, "gaps", &mut self.gaps),
+            (9, "grain", &mut self.grain),
+            (10, "partial", &mut self.partial),
         ] {
-            let mut values = integers(at).into_iter().flatten().flatten();
-            values.try_for_each(|value| option.see(name, Some(value)))?;
-        }
-        for (at, name, option) in [(2, "level", &mut self.level), (4, "floor", &mut self.floor)] {
-            let mut values = numbers(at).into_iter().flatten().flatten();
-            values.try_for_each(|value| option.see(name, Some(value)))?;
-        }
-        for (at, name, option) in [
-            (1, "method", &mut self.method),
-            (6, "gaps", &mut self.gaps),
-            (7, "grain", &mut self.grain),
-            (8, "partial", &mut self.partial),
-        ] {
-            let mut values = texts(at).into_iter().flatten().flatten();
-            values.try_for_each(|value| option.see_text(name, value))?;
-        }
-        let flags = columns.get(10).map(|array| array.as_boolean());
-        let mut flags = flags.into_iter().flatten().flatten();
-        flags.try_for_each(|value| self.history.see("history", Some(value)))?;
-        match columns.get(5) {
-            Some(days) => self.see_as_of(days),
-            None => Ok(()),
-        }
-    }
-
-    fn see_as_of(&mut self, days: &ArrayRef) -> Checked<()> {
-        let read = cast(days, &DataType::Date32).map_err(|e| Fault(e.to_string()))?;
-        let read = read.as_primitive::<Date32Type>();
-        for row in 0..days.len() {
-            if read.is_valid(row) {
-                self.as_of.see("as_of", Some(read.value(row)))?;
-            } else if days.is_valid(row) {
-                let text = days.as_string_opt::<i32>().map_or("", |texts| texts.value(row));
-                let message = format!("as_of must be a date such as 2026-07-31, got \"{text}\"");
-                return Err(Fault(message));
-            }
+            row.text(at).map_or(Ok(()), |text| option.see_text(name, text))?;
         }
         Ok(())
     }
 
-    /// Whether no row was seen.
-    pub(super) fn is_unseen(&self) -> bool {
-        self.horizon.known().is_none()
+    /// Sees the options of a saved state, the `row`-th.
+    fn merge(&mut self, saved: &[ArrayRef], row: usize) -> Checked<()> {
+        let is_known = |at: usize| saved[at].is_valid(row);
+        let integer =
+            |at: usize| is_known(at).then(|| saved[at].as_primitive::<Int64Type>().value(row));
+        let number =
+            |at: usize| is_known(at).then(|| saved[at].as_primitive::<Float64Type>().value(row));
+        let day = is_known(8).then(|| saved[8].as_primitive::<Date32Type>().value(row));
+        self.horizon.see("horizon", integer(3))?;
+        self.level.see("level", number(5))?;
+        self.season.see("season", integer(6))?;
+        self.floor.see("floor", number(7))?;
+        self.as_of.see("as_of", day)?;
+        self.start_month.see("start_month", integer(12))?;
+        let history = is_known(13).then(|| saved[13].as_boolean().value(row));
+        self.history.see("history", history)?;
+        for (at, name, option) in [
+            (4, "method", &mut self.method),
+            (9, "gaps", &mut self.gaps),
+            (10, "grain", &mut self.grain),
+            (11, "partial", &mut self.partial),
+        ] {
+            let text = is_known(at).then(|| saved[at].as_string::<i32>().value(row));
+            text.map_or(Ok(()), |text| option.see_text(name, text))?;
+        }
+        Ok(())
+    }
+
+    /// The options of many states as columns, in the order of the arguments.
+    fn saved(all: &[&Self]) -> Vec<ArrayRef> {
+        let integers = |option: fn(&Self) -> &Constant<i64>| -> ArrayRef {
+            Arc::new(all.iter().map(|one| option(one).get()).collect::<Int64Array>())
+        };
+        let numbers = |option: fn(&Self) -> &Constant<f64>| -> ArrayRef {
+            Arc::new(all.iter().map(|one| option(one).get()).collect::<Float64Array>())
+        };
+        let texts = |option: fn(&Self) -> &Constant<String>| -> ArrayRef {
+            Arc::new(all.iter().map(|one| option(one).known()).collect::<StringArray>())
+        };
+        vec![
+            integers(|one| &one.horizon),
+            texts(|one| &one.method),
+            numbers(|one| &one.level),
+            integers(|one| &one.season),
+            numbers(|one| &one.floor),
+            Arc::new(all.iter().map(|one| one.as_of.get()).collect::<Date32Array>()),
+            texts(|one| &one.gaps),
+            texts(|one| &one.grain),
+            texts(|one| &one.partial),
+            integers(|one| &one.start_month),
+            Arc::new(all.iter().map(|one| one.history.get()).collect::<BooleanArray>()),
+        ]
     }
 
     /// Steps ahead.
@@ -191,68 +211,63 @@ pub(super) struct Regular {
 #[derive(Debug, Default)]
 pub(super) struct History {
     points: Vec<(i64, f64)>,
+    /// Rows that came in, with a value or without.
+    rows: i64,
     pub options: Options,
 }
 
-/// Microseconds of a date or timestamp column, its zone left aside.
-fn instants(array: &ArrayRef) -> Result<ArrayRef> {
-    let zone = match array.data_type() {
-        DataType::Timestamp(_, zone) => zone.clone(),
-        _ => None,
-    };
-    let micros = cast(array, &DataType::Timestamp(TimeUnit::Microsecond, zone))?;
-    Ok(cast(&micros, &DataType::Int64)?)
-}
-
 impl History {
-    /// Adds the rows of a batch: ts, value, options.
-    pub(super) fn update(&mut self, page: &Page, values: &[ArrayRef]) -> Result<()> {
-        self.options.see(&values[2..]).map_err(|fault| error(page, fault))?;
-        let instants = instants(&values[0])?;
-        let pairs = instants.as_primitive::<Int64Type>().iter();
-        let pairs = pairs.zip(values[1].as_primitive::<Float64Type>());
-        self.points.extend(pairs.filter_map(|(instant, value)| instant.zip(value)));
-        Ok(())
-    }
-
-    /// Adds what other accumulators hold.
-    pub(super) fn merge(&mut self, page: &Page, states: &[ArrayRef]) -> Result<()> {
-        self.options.see(&states[2..]).map_err(|fault| error(page, fault))?;
-        let (times, values) = (states[0].as_list::<i32>(), states[1].as_list::<i32>());
-        for row in 0..times.len() {
-            let (times, values) = (times.value(row), values.value(row));
-            let times = times.as_primitive::<Int64Type>().values().iter().copied();
-            let values = values.as_primitive::<Float64Type>().values().iter().copied();
-            self.points.extend(times.zip(values));
+    /// Adds a row (ts, value, options), or takes it away.
+    pub(super) fn pass(&mut self, row: &Row<'_>, way: Way) -> Checked<()> {
+        self.options.see(row)?;
+        let point = row.moment(0).map(|(instant, _)| instant).zip(row.raw(1));
+        match way {
+            Way::In => {
+                self.rows += 1;
+                self.points.extend(point);
+            }
+            Way::Out => {
+                self.rows -= 1;
+                let is_same = |kept: &(i64, f64)| {
+                    point.is_some_and(|p| p.0 == kept.0 && p.1.to_bits() == kept.1.to_bits())
+                };
+                if let Some(place) = self.points.iter().position(is_same) {
+                    self.points.remove(place);
+                }
+            }
         }
         Ok(())
     }
 
-    /// What [`History::merge`] reads.
-    pub(super) fn state(&self) -> Vec<ScalarValue> {
-        let list = |items: ArrayRef| {
-            let field = Arc::new(Field::new_list_field(items.data_type().clone(), true));
-            let offsets = OffsetBuffer::from_lengths([items.len()]);
-            ScalarValue::List(Arc::new(ListArray::new(field, offsets, items, None)))
-        };
-        let times = Int64Array::from_iter_values(self.points.iter().map(|point| point.0));
-        let values = Float64Array::from_iter_values(self.points.iter().map(|point| point.1));
-        let options = &self.options;
-        vec![
-            list(Arc::new(times)),
-            list(Arc::new(values)),
-            ScalarValue::Int64(options.horizon.get()),
-            ScalarValue::Utf8(options.method.get()),
-            ScalarValue::Float64(options.level.get()),
-            ScalarValue::Int64(options.season.get()),
-            ScalarValue::Float64(options.floor.get()),
-            ScalarValue::Date32(options.as_of.get()),
-            ScalarValue::Utf8(options.gaps.get()),
-            ScalarValue::Utf8(options.grain.get()),
-            ScalarValue::Utf8(options.partial.get()),
-            ScalarValue::Int64(options.start_month.get()),
-            ScalarValue::Boolean(options.history.get()),
-        ]
+    /// Adds a saved state, the `row`-th of `saved`.
+    pub(super) fn merge(&mut self, saved: &[ArrayRef], row: usize) -> Checked<()> {
+        let [times, values] = [0, 1].map(|at| saved[at].as_list::<i32>().value(row));
+        let times = times.as_primitive::<Int64Type>().values().iter().copied();
+        let values = values.as_primitive::<Float64Type>().values().iter().copied();
+        self.points.extend(times.zip(values));
+        self.rows += saved[2].as_primitive::<Int64Type>().value(row);
+        self.options.merge(saved, row)
+    }
+
+    /// What [`History::merge`] reads, a row for each of `states`.
+    pub(super) fn saved(states: &[Self]) -> Vec<ArrayRef> {
+        let mut times = ListBuilder::new(Int64Builder::new());
+        let mut values = ListBuilder::new(Float64Builder::new());
+        for state in states {
+            times.append_value(state.points.iter().map(|point| Some(point.0)));
+            values.append_value(state.points.iter().map(|point| Some(point.1)));
+        }
+        let rows = Int64Array::from_iter_values(states.iter().map(|state| state.rows));
+        let mut saved: Vec<ArrayRef> =
+            vec![Arc::new(times.finish()), Arc::new(values.finish()), Arc::new(rows)];
+        saved
+            .extend(Options::saved(&states.iter().map(|state| &state.options).collect::<Vec<_>>()));
+        saved
+    }
+
+    /// Whether there is nothing to tell: no row, or none with a value or a horizon.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows == 0 || self.points.is_empty() && self.options.horizon.known().is_none()
     }
 
     /// Values gathered.
@@ -260,9 +275,9 @@ impl History {
         self.points.len()
     }
 
-    /// Bytes held.
-    pub(super) fn size(&self) -> usize {
-        size_of::<Self>() + self.points.capacity() * size_of::<(i64, f64)>()
+    /// Bytes held beside its own size.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.points.capacity() * size_of::<(i64, f64)>()
     }
 
     /// The rows as a regular series, or the status that says why they are none.
@@ -277,8 +292,8 @@ impl History {
     }
 }
 
-/// Fields of [`History::state`].
-pub(super) fn state() -> Vec<FieldRef> {
+/// Fields of [`History::saved`].
+pub(super) fn fields() -> Vec<FieldRef> {
     let list =
         |name: &str, item: DataType| Field::new_list(name, Field::new_list_field(item, true), true);
     let options = [
@@ -294,7 +309,8 @@ pub(super) fn state() -> Vec<FieldRef> {
         ("start_month", DataType::Int64),
         ("history", DataType::Boolean),
     ];
-    [list("instants", DataType::Int64), list("values", DataType::Float64)]
+    let rows = Field::new("rows", DataType::Int64, true);
+    [list("instants", DataType::Int64), list("values", DataType::Float64), rows]
         .into_iter()
         .chain(options.map(|(name, kind)| Field::new(name, kind, true)))
         .map(Arc::new)

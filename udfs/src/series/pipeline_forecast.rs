@@ -2,18 +2,21 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, ListArray, StructArray};
-use arrow::buffer::OffsetBuffer;
+use arrow::array::{
+    Array, ArrayRef, AsArray, Float64Array, Float64Builder, Int64Array, ListBuilder, StructArray,
+};
 use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, Fields, Float64Type, Int64Type};
-use datafusion_common::{Result, ScalarValue};
-use datafusion_expr::{Accumulator, AggregateUDF};
+use datafusion_common::Result;
+use datafusion_expr::AggregateUDF;
 
+use crate::function::aggregate::{Recipe, Way, aggregate};
 use crate::function::coercion::Kind;
-use crate::function::fold::{Constant, Parts, error, udaf as fold};
+use crate::function::constant::Constant;
 use crate::function::page::Page;
-use crate::function::sums::sum_field;
+use crate::function::row::{Cell, Row};
+use crate::function::sums::{saved_sums, sum_field};
 use crate::math::exact::Sum;
-use crate::math::pipeline::{Deal, outlook};
+use crate::math::pipeline::{Deal, Outlook, outlook};
 use crate::math::{Fault, within};
 
 pub(crate) const PAGE: Page = Page {
@@ -38,79 +41,27 @@ pub(crate) const PAGE: Page = Page {
 };
 
 const KINDS: &[Kind] = &[Kind::Number, Kind::Number, Kind::Boolean, Kind::Boolean, Kind::Number];
+/// Largest amount of a deal: beyond it sums of squares do not hold.
+const AMOUNT_MAX: f64 = 1e18;
 
 /// The function, to be registered.
 pub(crate) fn udaf() -> Result<AggregateUDF> {
-    fold(Parts {
-        page: &PAGE,
-        kinds: KINDS,
-        needed: 4,
-        output: |_| DataType::Struct(fields()),
-        state,
-        accumulator: |_| Box::new(Pipeline::default()),
-    })
+    aggregate(&PAGE, KINDS, 4, Pipeline)
 }
 
-fn fields() -> Fields {
-    ["closed", "weighted_open", "expected", "sd", "lo", "hi", "best"]
-        .map(|name| Field::new(name, DataType::Float64, false))
-        .into_iter()
-        .chain(["n_open", "n_missing"].map(|name| Field::new(name, DataType::Int64, false)))
-        .collect()
-}
+#[derive(Debug, Clone, Copy)]
+struct Pipeline;
 
-fn state() -> Vec<FieldRef> {
-    let list = |name: &str| {
-        Arc::new(Field::new_list(name, Field::new_list_field(DataType::Float64, true), true))
-    };
-    vec![
-        sum_field("closed"),
-        Arc::new(Field::new("n_missing", DataType::Int64, true)),
-        Arc::new(Field::new("level", DataType::Float64, true)),
-        list("amounts"),
-        list("probabilities"),
-    ]
-}
-
+/// Deals so far.
 #[derive(Debug, Default)]
-struct Pipeline {
+struct State {
     closed: Sum,
     open: Vec<Deal>,
     missing: i64,
     level: Constant<f64>,
 }
 
-/// Largest amount of a deal: beyond it sums of squares do not hold.
-const AMOUNT_MAX: f64 = 1e18;
-
-impl Pipeline {
-    fn row(
-        &mut self,
-        amount: Option<f64>,
-        probability: Option<f64>,
-        is_closed: Option<bool>,
-        is_won: Option<bool>,
-    ) -> std::result::Result<(), Fault> {
-        if let Some(probability) = probability {
-            within("probability", probability, 0.0, 1.0)?;
-        }
-        if let Some(amount) = amount.filter(|amount| !amount.is_finite()) {
-            return Err(Fault(format!("amount must be finite, got {amount}")));
-        }
-        if let Some(amount) = amount.filter(|amount| amount.abs() > AMOUNT_MAX) {
-            return Err(Fault(format!("amount must be within 1e18, got {amount}")));
-        }
-        match (is_closed, is_won, amount, probability) {
-            (Some(true), Some(false), ..) => {}
-            (Some(true), Some(true), Some(amount), _) => self.closed.add("amount", amount)?,
-            (Some(false), _, Some(amount), Some(probability)) => {
-                self.open.push(Deal { amount, probability });
-            }
-            _ => self.missing += 1,
-        }
-        Ok(())
-    }
-
+impl State {
     fn level(&self) -> std::result::Result<f64, Fault> {
         match self.level.get().unwrap_or(0.8) {
             level if level > 0.0 && level < 1.0 => Ok(level),
@@ -119,81 +70,152 @@ impl Pipeline {
     }
 }
 
-impl Accumulator for Pipeline {
-    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        let number = |at: usize| values[at].as_primitive::<Float64Type>();
-        let (amounts, probabilities) = (number(0), number(1));
-        let (closed, won) = (values[2].as_boolean(), values[3].as_boolean());
-        let levels = values.get(4).map(|array| array.as_primitive::<Float64Type>());
-        let mut levels = levels.into_iter().flatten().flatten();
-        levels
-            .try_for_each(|level| self.level.see("level", Some(level)))
-            .map_err(|fault| error(&PAGE, fault))?;
-        for (((amount, probability), is_closed), is_won) in
-            amounts.iter().zip(probabilities).zip(closed).zip(won)
-        {
-            self.row(amount, probability, is_closed, is_won)
-                .map_err(|fault| error(&PAGE, fault))?;
-        }
-        Ok(())
-    }
+impl Recipe for Pipeline {
+    type State = State;
+    type Output = Known;
 
-    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        let closed = states[0].as_primitive::<Decimal128Type>();
-        closed.iter().flatten().for_each(|sum| self.closed.merge(sum));
-        self.missing += states[1].as_primitive::<Int64Type>().iter().flatten().sum::<i64>();
-        for level in states[2].as_primitive::<Float64Type>().iter().flatten() {
-            self.level.see("level", Some(level)).map_err(|fault| error(&PAGE, fault))?;
-        }
-        let (amounts, probabilities) = (states[3].as_list::<i32>(), states[4].as_list::<i32>());
-        for row in 0..amounts.len() {
-            let (amounts, probabilities) = (amounts.value(row), probabilities.value(row));
-            let amounts = amounts.as_primitive::<Float64Type>().values().iter();
-            let probabilities = probabilities.as_primitive::<Float64Type>().values().iter();
-            self.open.extend(
-                amounts.zip(probabilities).map(|(amount, probability)| Deal {
-                    amount: *amount,
-                    probability: *probability,
-                }),
-            );
-        }
-        Ok(())
-    }
-
-    fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        let list = |items: Float64Array| {
-            let field = Arc::new(Field::new_list_field(DataType::Float64, true));
-            let offsets = OffsetBuffer::from_lengths([items.len()]);
-            ScalarValue::List(Arc::new(ListArray::new(field, offsets, Arc::new(items), None)))
+    fn fields(&self) -> Vec<FieldRef> {
+        let list = |name: &str| {
+            Arc::new(Field::new_list(name, Field::new_list_field(DataType::Float64, true), true))
         };
-        let amounts = Float64Array::from_iter_values(self.open.iter().map(|deal| deal.amount));
-        let chances = Float64Array::from_iter_values(self.open.iter().map(|deal| deal.probability));
+        vec![
+            sum_field("closed"),
+            Arc::new(Field::new("n_missing", DataType::Int64, true)),
+            Arc::new(Field::new("level", DataType::Float64, true)),
+            list("amounts"),
+            list("probabilities"),
+        ]
+    }
+
+    fn save(&self, states: &[State]) -> Result<Vec<ArrayRef>> {
+        let mut amounts = ListBuilder::new(Float64Builder::new());
+        let mut probabilities = ListBuilder::new(Float64Builder::new());
+        for state in states {
+            amounts.append_value(state.open.iter().map(|deal| Some(deal.amount)));
+            probabilities.append_value(state.open.iter().map(|deal| Some(deal.probability)));
+        }
+        let missing = states.iter().map(|state| state.missing);
+        let levels = states.iter().map(|state| state.level.get());
         Ok(vec![
-            ScalarValue::Decimal128(Some(self.closed.0), 38, 0),
-            ScalarValue::Int64(Some(self.missing)),
-            ScalarValue::Float64(self.level.get()),
-            list(amounts),
-            list(chances),
+            saved_sums(states.iter().map(|state| state.closed))?,
+            Arc::new(Int64Array::from_iter_values(missing)),
+            Arc::new(levels.collect::<Float64Array>()),
+            Arc::new(amounts.finish()),
+            Arc::new(probabilities.finish()),
         ])
     }
 
-    fn evaluate(&mut self) -> Result<ScalarValue> {
-        let level = self.level().map_err(|fault| error(&PAGE, fault))?;
-        let closed = self.closed.value();
-        let done = outlook(closed, &mut self.open, level);
-        let numbers =
-            [closed, done.weighted_open, done.expected, done.sd, done.lo, done.hi, done.best];
-        let counts = [self.open.len() as i64, self.missing];
-        let columns: Vec<ArrayRef> = numbers
-            .map(|number| Arc::new(Float64Array::from(vec![number])) as ArrayRef)
-            .into_iter()
-            .chain(counts.map(|count| Arc::new(Int64Array::from(vec![count])) as ArrayRef))
-            .collect();
-        let row = StructArray::try_new(fields(), columns, None)?;
-        Ok(ScalarValue::Struct(Arc::new(row)))
+    fn merge(
+        &self,
+        state: &mut State,
+        saved: &[ArrayRef],
+        row: usize,
+    ) -> std::result::Result<(), Fault> {
+        state.closed.merge(saved[0].as_primitive::<Decimal128Type>().value(row));
+        state.missing += saved[1].as_primitive::<Int64Type>().value(row);
+        let levels = saved[2].as_primitive::<Float64Type>();
+        state.level.see("level", levels.is_valid(row).then(|| levels.value(row)))?;
+        let [amounts, probabilities] = [3, 4].map(|at| saved[at].as_list::<i32>().value(row));
+        let amounts = amounts.as_primitive::<Float64Type>().values().iter();
+        let probabilities = probabilities.as_primitive::<Float64Type>().values().iter();
+        let deals = amounts.zip(probabilities);
+        state
+            .open
+            .extend(deals.map(|(amount, chance)| Deal { amount: *amount, probability: *chance }));
+        Ok(())
     }
 
-    fn size(&self) -> usize {
-        size_of::<Self>() + self.open.capacity() * size_of::<Deal>()
+    fn pass(&self, state: &mut State, row: &Row<'_>, way: Way) -> std::result::Result<(), Fault> {
+        state.level.see("level", row.raw(4))?;
+        if let Some(probability) = row.raw(1) {
+            within("probability", probability, 0.0, 1.0)?;
+        }
+        let (amount, probability) = (row.number(0)?, row.raw(1));
+        if let Some(amount) = amount.filter(|amount| amount.abs() > AMOUNT_MAX) {
+            return Err(Fault(format!("amount must be within 1e18, got {amount}")));
+        }
+        match (row.flag(2), row.flag(3), amount, probability) {
+            (Some(true), Some(false), ..) => {}
+            (Some(true), Some(true), Some(amount), _) => match way {
+                Way::In => state.closed.add("amount", amount)?,
+                Way::Out => state.closed.subtract("amount", amount)?,
+            },
+            (Some(false), _, Some(amount), Some(probability)) => {
+                let deal = Deal { amount, probability };
+                match way {
+                    Way::In => state.open.push(deal),
+                    Way::Out => {
+                        if let Some(place) = state.open.iter().position(|kept| *kept == deal) {
+                            state.open.remove(place);
+                        }
+                    }
+                }
+            }
+            _ => state.missing += if way == Way::In { 1 } else { -1 },
+        }
+        Ok(())
     }
+
+    fn can_go_out(&self) -> bool {
+        true
+    }
+
+    fn finish(&self, state: &mut State) -> std::result::Result<Option<Known>, Fault> {
+        let level = state.level()?;
+        let closed = state.closed.value();
+        let outlook = outlook(closed, &mut state.open, level);
+        let counts = [state.open.len() as i64, state.missing];
+        Ok(Some(Known { closed, outlook, counts }))
+    }
+
+    fn heap_bytes(&self, state: &State) -> usize {
+        state.open.capacity() * size_of::<Deal>()
+    }
+}
+
+/// What is known of a pipeline; the counts are those of open deals and of deals left out.
+struct Known {
+    closed: f64,
+    outlook: Outlook,
+    counts: [i64; 2],
+}
+
+impl Known {
+    fn numbers(&self) -> [f64; 7] {
+        let Outlook { weighted_open, expected, sd, lo, hi, best } = self.outlook;
+        [self.closed, weighted_open, expected, sd, lo, hi, best]
+    }
+}
+
+impl Cell for Known {
+    fn data_type(_: &[DataType]) -> DataType {
+        DataType::Struct(fields())
+    }
+
+    fn array(
+        _: &DataType,
+        rows: usize,
+        cells: impl Iterator<Item = Result<Option<Self>>>,
+    ) -> Result<ArrayRef> {
+        let mut all = Vec::with_capacity(rows);
+        for cell in cells {
+            all.extend(cell?);
+        }
+        let number = |at: usize| -> ArrayRef {
+            Arc::new(Float64Array::from_iter_values(all.iter().map(|known| known.numbers()[at])))
+        };
+        let count = |at: usize| -> ArrayRef {
+            Arc::new(Int64Array::from_iter_values(all.iter().map(|known| known.counts[at])))
+        };
+        let columns = (0..7).map(number).chain((0..2).map(count)).collect();
+        Ok(Arc::new(StructArray::try_new(fields(), columns, None)?))
+    }
+}
+
+fn fields() -> Fields {
+    ["closed", "weighted_open", "expected", "sd", "lo", "hi", "best"]
+        .map(|name| Field::new(name, DataType::Float64, false))
+        .into_iter()
+        .chain(["n_open", "n_missing"].map(|name| Field::new(name, DataType::Int64, false)))
+        .collect()
 }

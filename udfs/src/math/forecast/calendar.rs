@@ -17,6 +17,12 @@ pub fn civil(days: i64) -> (i64, i64, i64) {
     (year, month, day_of_year - (153 * part + 2) / 5 + 1)
 }
 
+/// A day number as it is written: `2026-03-31`.
+pub fn written(days: i64) -> String {
+    let (year, month, day) = civil(days);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
 /// Day number of a date; a day past the end of its month is the month's last.
 pub fn day_number(year: i64, month: i64, day: i64) -> i64 {
     let day = day.min(month_length(year, month));

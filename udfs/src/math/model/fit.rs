@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::bins::Bins;
-use super::quality::auc;
+use super::calibration::platt;
+use super::evidence::{Evidence, evidence, mean_points};
+use super::quality;
 use super::scorecard::{Design, Weights, fit};
 use super::table::{Ranked, Sorted, Table, fold};
 use super::trees::{self, Codes, Tree};
@@ -66,7 +68,7 @@ const ALPHA: f64 = 1.0;
 /// Fewest rows of each outcome that anything can be learnt from.
 const EACH_MIN: usize = 10;
 /// Area under the curve at which one feature alone is too good to be true.
-const LEAK_AUC: f64 = 0.9;
+pub(crate) const LEAK_AUC: f64 = 0.9;
 
 /// Learns from the labelled rows of `table`; without a `method` by trees if they do better than a
 /// scorecard by more than a standard error, else by that.
@@ -86,6 +88,11 @@ pub fn train(table: &Table, method: Option<Method>, version: Option<String>) -> 
         base_rate,
         log_loss: None,
         base_log_loss: None,
+        auc: None,
+        brier: None,
+        ece: None,
+        trained_through: None,
+        recalibrated: None,
         lambda: None,
         warnings: vec![],
         intercept: rounded(logit(base_rate)),
@@ -101,7 +108,8 @@ pub fn train(table: &Table, method: Option<Method>, version: Option<String>) -> 
             vec![format!("fewer than {EACH_MIN} rows of one outcome: too few to learn from")];
         return model;
     }
-    let task = Task { folds: Folds::new(&sorted.labels), sorted: &sorted, base_rate };
+    let folds = Folds::new(&sorted.labels);
+    let task = Task { folds, evidence: said(&sorted, base_rate), sorted: &sorted, base_rate };
     model.warnings = task.warnings();
     let methods = method.map_or(vec![Method::Scorecard, Method::Gbdt], |method| vec![method]);
     let trials: Vec<Trial> = methods.into_iter().map(|method| task.trial(method)).collect();
@@ -109,6 +117,8 @@ pub fn train(table: &Table, method: Option<Method>, version: Option<String>) -> 
     model.method = chosen.method;
     model.log_loss = Some(chosen.worth.log_loss);
     model.base_log_loss = Some(chosen.worth.base_log_loss);
+    (model.auc, model.brier) = (chosen.worth.auc, chosen.worth.brier);
+    model.ece = chosen.worth.ece;
     model.status = if chosen.has_signal() { Status::Ok } else { Status::NoSignal };
     task.finish(chosen, &mut model);
     model
@@ -166,6 +176,9 @@ struct Trial {
 struct Worth {
     log_loss: f64,
     base_log_loss: f64,
+    auc: Option<f64>,
+    brier: Option<f64>,
+    ece: Option<f64>,
     /// Gain over the base rate at each row (nats), its mean, and its standard error.
     gains: Vec<f64>,
     gain: f64,
@@ -186,6 +199,8 @@ impl Trial {
 struct Task<'a> {
     sorted: &'a Sorted,
     folds: Folds,
+    /// What each feature says by itself.
+    evidence: Vec<Evidence>,
     base_rate: f64,
 }
 
@@ -246,7 +261,14 @@ impl Task<'_> {
         model.intercept = weights.intercept;
         for (at, (name, bins)) in self.sorted.names.iter().zip(&trial.bins).enumerate() {
             let points = weights.points[design.offsets[at]..design.offsets[at + 1]].to_vec();
-            model.features.push(Feature { name: name.clone(), bins: bins.clone(), points });
+            let Evidence { iv, auc } = self.evidence[at];
+            let (name, bins) = (name.clone(), bins.clone());
+            let (iv, auc) = (Some(rounded(iv)), Some(rounded(auc)));
+            model.features.push(Feature { name, bins, points, weight: None, iv, auc });
+        }
+        let sizes = mean_points(model, &design.codes, labels.len());
+        for (feature, weight) in model.features.iter_mut().zip(sizes) {
+            feature.weight = Some(rounded(weight));
         }
     }
 
@@ -329,15 +351,18 @@ impl Task<'_> {
         let base_log_loss = base / rows.len() as f64;
         let (gain, gain_error) = mean_and_error(&gains);
         let log_loss = base_log_loss - gain;
-        Worth { log_loss, base_log_loss, gains, gain, gain_error, slope, shift }
+        let said = |(logit, label): &(f64, bool)| (sigmoid(*logit), *label);
+        let mut pairs: Vec<(f64, bool)> = known.iter().map(said).collect();
+        pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let auc = quality::auc(&pairs);
+        let (brier, ece) = (quality::brier(&pairs), quality::ece(&pairs, 10));
+        Worth { log_loss, base_log_loss, auc, brier, ece, gains, gain, gain_error, slope, shift }
     }
 
     fn warnings(&self) -> Vec<String> {
         let mut found = vec![];
-        for (name, column) in self.sorted.names.iter().zip(&self.sorted.columns) {
-            let codes = Bins::of(column, BINS, WORDS_MAX).codes(column);
-            let area = auc(&single(&codes, &self.sorted.labels, self.base_rate)).unwrap_or(0.5);
-            if area > LEAK_AUC {
+        for (name, Evidence { auc: area, .. }) in self.sorted.names.iter().zip(&self.evidence) {
+            if *area > LEAK_AUC {
                 found.push(format!(
                     "{name} alone tells the ends apart (area under the curve {area:.3}): \
                      was it written after the end was known?"
@@ -374,6 +399,13 @@ impl<'a> Boost<'a> {
     }
 }
 
+/// What each feature of `sorted` says by itself.
+fn said(sorted: &Sorted, base_rate: f64) -> Vec<Evidence> {
+    let columns = sorted.columns.iter();
+    let codes = columns.map(|column| Bins::of(column, BINS, WORDS_MAX).codes(column));
+    codes.map(|codes| evidence(&codes, &sorted.labels, base_rate)).collect()
+}
+
 fn mean_and_error(values: &[f64]) -> (f64, f64) {
     let count = values.len() as f64;
     let mean = values.iter().sum::<f64>() / count;
@@ -405,50 +437,6 @@ fn stretched(mut weights: Weights, slope: f64, shift: f64) -> Weights {
     weights.points.iter_mut().for_each(|points| *points = rounded(*points * slope));
     weights.intercept = rounded(weights.intercept * slope + shift);
     weights
-}
-
-/// Slope and shift that calibrate logits best, by what came.
-///
-/// Source: J. Platt, 1999; without his smoothed targets, for rows are many.
-fn platt(known: &[(f64, bool)]) -> (f64, f64) {
-    let (mut slope, mut shift) = (1.0, 0.0);
-    for _ in 0..20 {
-        let (mut ga, mut gb, mut haa, mut hab, mut hbb) = (0.0, 0.0, 1e-9, 0.0, 1e-9);
-        for (z, label) in known {
-            let p = sigmoid(slope * z + shift);
-            let (error, spread) = (f64::from(u8::from(*label)) - p, p * (1.0 - p));
-            ga += error * z;
-            gb += error;
-            haa += spread * z * z;
-            hab += spread * z;
-            hbb += spread;
-        }
-        let determinant = haa * hbb - hab * hab;
-        if determinant <= 1e-12 {
-            return (1.0, 0.0);
-        }
-        let (da, db) = ((hbb * ga - hab * gb) / determinant, (haa * gb - hab * ga) / determinant);
-        slope += da;
-        shift += db;
-        if da.abs() + db.abs() < 1e-9 {
-            break;
-        }
-    }
-    if slope.is_finite() && shift.is_finite() && slope > 0.0 { (slope, shift) } else { (1.0, 0.0) }
-}
-
-/// Rate of each row's bin, with ten rows of the base rate mixed in, and its label; in order.
-fn single(codes: &[u16], labels: &[bool], base_rate: f64) -> Vec<(f64, bool)> {
-    let bins = codes.iter().max().map_or(0, |most| *most as usize + 1);
-    let mut counts = vec![(10.0 * base_rate, 10.0); bins];
-    for (code, label) in codes.iter().zip(labels) {
-        let bin = &mut counts[*code as usize];
-        *bin = (bin.0 + f64::from(u8::from(*label)), bin.1 + 1.0);
-    }
-    let rate = |code: &u16| counts[*code as usize].0 / counts[*code as usize].1;
-    let mut pairs: Vec<(f64, bool)> = codes.iter().map(rate).zip(labels.iter().copied()).collect();
-    pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    pairs
 }
 
 #[cfg(test)]

@@ -80,6 +80,17 @@ impl Tree {
         node.points
     }
 
+    /// Adds what each feature adds on the way of `row` to its leaf to `shares`.
+    pub(super) fn share(&self, codes: &[Vec<u16>], row: usize, shares: &mut [f64]) {
+        let mut node = &self.nodes[0];
+        while let Some(split) = node.split {
+            let is_left = split.left_bins >> codes[split.feature][row] & 1 == 1;
+            let next = &self.nodes[split.to[usize::from(!is_left)]];
+            shares[split.feature] += next.points - node.points;
+            node = next;
+        }
+    }
+
     /// The tree with its points times `slope`, and those of its root, which all rows share, apart.
     pub(crate) fn stretched(mut self, slope: f64) -> (Self, f64) {
         let root = rounded(self.nodes[0].points * slope);

@@ -1,0 +1,166 @@
+//! Numbers and spans in the type that Postgres computes with: for sums, casts and fields.
+//!
+//! Each gives most types back as they are, and is then taken out of the plan.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, AsArray, IntervalMonthDayNanoArray};
+use datafusion::arrow::compute::kernels::arity::unary;
+use datafusion::arrow::compute::{CastOptions, cast_with_options};
+use datafusion::arrow::datatypes::{
+    DataType, DurationMicrosecondType, Field, FieldRef, Float64Type, IntervalMonthDayNano,
+    IntervalUnit, TimeUnit,
+};
+use datafusion::common::{Result, plan_err};
+use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ExprSchemable, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
+    ScalarUDFImpl, Signature, Volatility,
+};
+
+use super::DAY_US;
+use super::arithmetic::{SCALE_KEY, exact};
+
+/// What an argument becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Conversion {
+    /// A bigint becomes a decimal, so that no sum of them is too large.
+    Summand,
+    /// A number is rounded: decimals half away from zero, floats half to even.
+    Whole,
+    /// A number or text becomes a decimal with the places it has.
+    Numeric,
+    /// A difference of instants becomes days and a time.
+    Span,
+}
+
+impl Conversion {
+    pub(super) const ALL: [Self; 4] = [Self::Summand, Self::Whole, Self::Numeric, Self::Span];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Summand => "summand",
+            Self::Whole => "whole_number",
+            Self::Numeric => "numeric_of",
+            Self::Span => "span_of",
+        }
+    }
+
+    pub(super) fn function(self) -> ScalarUDF {
+        let signature = Signature::any(1, Volatility::Immutable);
+        ScalarUDF::from(Converted { conversion: self, signature })
+    }
+
+    fn result(self, given: &DataType) -> DataType {
+        use DataType as D;
+        match (self, given) {
+            (_, D::Dictionary(_, value)) => self.result(value),
+            (Self::Summand, D::Int64 | D::UInt32 | D::UInt64) => D::Decimal128(20, 0),
+            (Self::Whole, D::Decimal128(digits, places)) if *places > 0 => {
+                // Rounding may carry into a digit more.
+                D::Decimal128((digits - places.unsigned_abs() + 1).min(38), 0)
+            }
+            (Self::Whole, D::Float32) => D::Float64,
+            (Self::Numeric, D::Float16 | D::Float32 | D::Float64 | D::Null) => {
+                D::Decimal128(38, 10)
+            }
+            (Self::Numeric, given) if given.is_string() => D::Decimal128(38, 10),
+            (Self::Numeric, given) => match exact(given) {
+                Some((digits, places)) => D::Decimal128(digits, places),
+                None => given.clone(),
+            },
+            (Self::Span, D::Duration(_)) => D::Interval(IntervalUnit::MonthDayNano),
+            (_, given) => given.clone(),
+        }
+    }
+
+    fn is_same(self, given: &DataType) -> bool {
+        let is_rounded = self == Self::Whole && given.is_floating();
+        !is_rounded && self.result(given) == *given
+    }
+
+    fn of(self, array: &ArrayRef, result: &DataType) -> Result<ArrayRef> {
+        let options = CastOptions { safe: false, ..Default::default() };
+        let cast = |to: &DataType| cast_with_options(array, to, &options);
+        Ok(match (self, result) {
+            (Self::Whole, DataType::Float64) => {
+                let floats = cast(&DataType::Float64)?;
+                let floats = floats.as_primitive::<Float64Type>();
+                Arc::new(unary::<_, _, Float64Type>(floats, f64::round_ties_even))
+            }
+            (Self::Span, DataType::Interval(_)) => {
+                let us = cast(&DataType::Duration(TimeUnit::Microsecond))?;
+                let us = us.as_primitive::<DurationMicrosecondType>();
+                let spans = us.iter().map(|us| {
+                    us.map(|us| {
+                        let days = i32::try_from(us / DAY_US).unwrap_or(i32::MAX);
+                        IntervalMonthDayNano::new(0, days, us % DAY_US * 1_000)
+                    })
+                });
+                Arc::new(spans.collect::<IntervalMonthDayNanoArray>())
+            }
+            (_, result) => cast(result)?,
+        })
+    }
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Converted {
+    conversion: Conversion,
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Converted {
+    fn name(&self) -> &str {
+        self.conversion.name()
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, given: &[DataType]) -> Result<DataType> {
+        let [given] = given else { return plan_err!("{}: takes one argument", self.name()) };
+        if self.conversion == Conversion::Numeric && matches!(given, DataType::Boolean) {
+            return plan_err!("cannot cast type boolean to numeric");
+        }
+        Ok(self.conversion.result(given))
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
+        let given = args.arg_fields[0].data_type();
+        let data_type = self.return_type(std::slice::from_ref(given))?;
+        if self.conversion.is_same(given) {
+            return Ok(args.arg_fields[0].clone());
+        }
+        let mut field = Field::new(self.name(), data_type, true);
+        if self.conversion == Conversion::Numeric && exact(given).is_none() {
+            field.set_metadata([(SCALE_KEY.to_owned(), "trim".to_owned())].into());
+        }
+        Ok(Arc::new(field))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let result = args.return_field.data_type();
+        if self.conversion.is_same(&args.args[0].data_type()) {
+            return Ok(args.args[0].clone());
+        }
+        let is_scalar = matches!(args.args[0], ColumnarValue::Scalar(_));
+        let array = args.args[0].to_array(if is_scalar { 1 } else { args.number_rows })?;
+        let made = self.conversion.of(&array, result)?;
+        Ok(match is_scalar {
+            true => {
+                ColumnarValue::Scalar(datafusion::common::ScalarValue::try_from_array(&made, 0)?)
+            }
+            false => ColumnarValue::Array(made),
+        })
+    }
+
+    fn simplify(&self, args: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
+        let given = args[0].get_type(info.schema())?;
+        match self.conversion.is_same(&given) {
+            true => Ok(ExprSimplifyResult::Simplified(args.into_iter().next().unwrap_or_default())),
+            false => Ok(ExprSimplifyResult::Original(args)),
+        }
+    }
+}
