@@ -31,6 +31,7 @@ mod ingest_kill;
 mod life;
 mod raw;
 mod reports;
+mod role_command;
 mod secrets;
 mod wire;
 mod wire_limits;

@@ -314,7 +314,9 @@ async fn copy_takes_text_csv_and_binary() {
     // Nothing of a COPY that failed is kept, and the session goes on.
     assert_eq!(rows(&client, "SELECT count(*) FROM ana.t").await, ["5"]);
     let sql = "COPY crm.accounts FROM STDIN";
-    assert_eq!(code(&copied(&client, sql, b"").await.expect_err("not owned")), "42501");
+    // Another client: the driver does not go on well after a COPY that did not begin.
+    let another = company.driver().await;
+    assert_eq!(code(&copied(&another, sql, b"").await.expect_err("not owned")), "42501");
     // Within a transaction it is taken back with it.
     client.simple_query("BEGIN").await.expect("begun");
     copied(&client, "COPY ana.t (n) FROM STDIN", b"6\n").await.expect("copied");
@@ -478,7 +480,7 @@ async fn earlier_answers_are_sent_before_the_error() {
     let mut raw = Raw::logged_in(company.address).await;
     raw.send(&query("SELECT 1; SELECT 1/0; SELECT 3")).await;
     let kinds: Vec<u8> = raw.until(b'Z').await.iter().map(|message| message.kind).collect();
-    assert_eq!(kinds, *b"TDCEZ");
+    assert_eq!(kinds, *b"TDCTEZ");
     raw.send(&query(" ; ")).await;
     let kinds: Vec<u8> = raw.until(b'Z').await.iter().map(|message| message.kind).collect();
     assert_eq!(kinds, *b"IZ");
