@@ -246,7 +246,7 @@ async fn temporary_tables_are_of_their_session() {
     assert_eq!(refused(&other, "SELECT * FROM t").await, "42P01");
     // A name that WITH gives comes first.
     assert_eq!(rows(&one, "WITH t AS (SELECT 9 AS a) SELECT a FROM t").await, ["9"]);
-    let much = "INSERT INTO t SELECT value FROM generate_series(1, 1000000)";
+    let much = "INSERT INTO t SELECT n FROM generate_series(1, 1000000) AS g(n)";
     assert_eq!(refused(&one, much).await, "53200");
     one.simple_query("BEGIN; CREATE TEMP TABLE d ON COMMIT DROP AS SELECT 1 AS a")
         .await
@@ -406,8 +406,8 @@ async fn a_schema_keeps_to_its_quota() {
     .await;
     let client = company.driver().await;
     client.simple_query("CREATE TABLE ana.small AS SELECT 1 AS a").await.expect("fits");
-    let much = "CREATE TABLE ana.much AS SELECT value, md5(value::text) AS s \
-                FROM generate_series(1, 20000)";
+    let much = "CREATE TABLE ana.much AS SELECT n, md5(n::text) AS s \
+                FROM generate_series(1, 20000) AS g(n)";
     let error = client.simple_query(much).await.expect_err("too much");
     let told = error.as_db_error().expect("from the server");
     assert_eq!(told.code().code(), "53100");

@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::ast::{
     SetExpr, Statement, TableAlias, TableFactor, TableObject, TableWithJoins, Update, Value,
 };
 
-use super::super::{Session, gate, limits, names, repeats};
+use super::super::{Session, gate, limits};
 use super::ask::{is_default, parts};
 use super::work::State;
 use super::{Notice, Relation, Target, Write, Written, no_column, no_table, types};
@@ -159,9 +159,7 @@ impl Session {
         insert.table = TableObject::TableName(target.object_name());
         insert.table_alias = None;
         let mut statement = Statement::Insert(insert);
-        self.engine.table_functions.expand(&mut statement)?;
-        repeats::tell_apart(&mut statement);
-        names::qualify(&mut statement, &self.search());
+        self.say_for_engine(&mut statement)?;
         let plan = self.planned_as_it_is(statement).await?;
         let LogicalPlan::Dml(dml) = plan else {
             return Err(Error::statement("42601", "INSERT needs VALUES or a query"));
@@ -276,7 +274,7 @@ impl Session {
             Write::CreateTableAs { query, .. } => self.planned(Statement::Query(query)).await?,
             Write::Update { table, .. } | Write::Delete { table, .. } => {
                 self.writable(&table)?;
-                names::qualify(&mut statement, &self.search());
+                self.say_for_engine(&mut statement)?;
                 self.planned_as_it_is(statement).await?
             }
             _ => return Ok(HashMap::new()),
