@@ -13,6 +13,7 @@ use pgwire::api::auth::sasl::scram::ScramServerAuth;
 use tokio::io::{AsyncWriteExt, WriteHalf};
 
 use super::Shared;
+use super::connection::login_event;
 use super::fault::Fault;
 use super::framing::{Body, Frames, Stream, invalid};
 use super::metrics::METRICS;
@@ -150,6 +151,7 @@ pub(super) async fn log_in(
     let fail = |fault: Fault, delay| {
         METRICS.logins_failed.add(1);
         tracing::warn!(user = startup.user, %peer, sqlstate = fault.sqlstate, "login failed");
+        login_event(shared, &startup.user, &peer.to_string(), &fault.sqlstate);
         (fault, delay)
     };
     if let Some(left) = shared.throttle.refused(peer, Instant::now()) {
@@ -159,12 +161,13 @@ pub(super) async fn log_in(
     }
     // Taken before the roles: a change in between is then followed once more.
     let edition = shared.roles.edition();
-    let roles = shared.roles.current(&shared.engine).await;
+    let roles = Box::pin(shared.roles.current(&shared.engine)).await;
     // An operator sits at the machine; from elsewhere there is no such role.
     let access = roles.access(&startup.user);
     let access = access.filter(|access| !access.is_admin() || peer.to_canonical().is_loopback());
     let verifier = roles.verifier(&startup.user).filter(|_| access.is_some());
-    let exchange = shared.encryption.exchange(is_encrypted);
+    let encryption = shared.encryption();
+    let exchange = encryption.exchange(is_encrypted);
     let known = verifier.cloned().ok_or_else(|| shared.pretender.verifier(&startup.user));
     let proven = prove(&startup, known, &exchange, frames, writer).await;
     match (proven, access) {
