@@ -85,7 +85,8 @@ async fn a_slow_reader_holds_up_nobody_and_fills_no_memory() {
         .await;
     tokio::time::sleep(Duration::from_millis(800)).await;
     let client = company.driver().await;
-    client.simple_query("SELECT 1").await.expect("the turn is free while the reader sleeps");
+    let counted = client.simple_query("SELECT count(*) FROM generate_series(1, 10)").await;
+    counted.expect("the turn is free while the reader sleeps");
     // What the reader did not take was not made.
     let rows = |message: &crate::raw::Message| u64::from(message.kind == b'D');
     let mut count = 0;
