@@ -8,6 +8,7 @@
 
 mod cancel;
 mod catalog;
+mod configure;
 mod connection;
 mod copy;
 mod copy_in;
