@@ -108,7 +108,7 @@ impl Engine {
         let base = base_state(&config, runtime.clone())?;
         let table_functions = Arc::new(expand::TableFunctions::new(table_functions)?);
         let definer = catalog::Definer::new(base.clone(), table_functions.clone());
-        let first = catalog::Generation::load(&lake, &views, definer).await?;
+        let first = catalog::Generation::load(&lake, &views, definer, None).await?;
         Ok(Arc::new(Self {
             config,
             lake,
@@ -168,7 +168,9 @@ impl Engine {
             return Ok(false);
         }
         let definer = catalog::Definer::new(self.base.clone(), self.table_functions.clone());
-        let next = catalog::Generation::load(&self.lake, &self.views, definer).await?;
+        let next =
+            catalog::Generation::load(&self.lake, &self.views, definer, Some(self.generation()))
+                .await?;
         *self.current.write().unwrap_or_else(std::sync::PoisonError::into_inner) = next;
         Ok(true)
     }
@@ -178,9 +180,12 @@ impl Engine {
     /// # Errors
     /// [`Error::Definition`] naming the relation, and what is wrong.
     pub async fn check_policies(self: &Arc<Self>, policies: &Arc<Policies>) -> Result<()> {
+        if policies.is_empty() {
+            return Ok(());
+        }
         let (generation, policies) = (self.generation(), policies.clone());
-        let work = async move { generation.check(&policies).await };
-        self.session("local").on_planning_thread(work).await
+        let limit = Duration::from_millis(self.config.plan_timeout_ms);
+        on_planning_thread(limit, async move { generation.check(&policies).await }).await
     }
 
     /// Whether there is a relation `name`.
@@ -325,15 +330,21 @@ impl Session {
 
     async fn planned(&self, mut statement: Statement) -> Result<LogicalPlan> {
         gate::check_statement(&statement)?;
-        self.told.substitute(&mut statement)?;
-        dialect::reword(&mut statement)?;
-        self.engine.table_functions.expand(&mut statement)?;
-        repeats::tell_apart(&mut statement);
-        self.advance();
-        names::qualify(&mut statement, &self.search());
+        self.say_for_engine(&mut statement)?;
         let plan = self.planned_as_it_is(statement).await?;
         gate::check_plan(&plan)?;
         Ok(plan)
+    }
+
+    /// Says `statement` as the planner takes it, on the tables as they are now.
+    fn say_for_engine(&self, statement: &mut Statement) -> Result<()> {
+        self.told.substitute(statement)?;
+        dialect::reword(statement)?;
+        self.engine.table_functions.expand(statement)?;
+        repeats::tell_apart(statement);
+        self.advance();
+        names::qualify(statement, &self.search());
+        Ok(())
     }
 
     /// The planner's answer, unchecked.
@@ -394,24 +405,33 @@ impl Session {
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
-        let (sender, receiver) = tokio::sync::oneshot::channel();
-        let handle = tokio::runtime::Handle::current();
-        std::thread::Builder::new()
-            .name("plan".into())
-            .stack_size(PLAN_STACK_BYTES)
-            .spawn(move || drop(sender.send(handle.block_on(work))))
-            .map_err(|e| Error::file("start a planning thread for", "statement", e))?;
         let limit = Duration::from_millis(self.engine.config.plan_timeout_ms);
-        match tokio::time::timeout(limit, receiver).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(Error::statement("XX000", "planning ended without an answer")),
-            Err(_) => {
-                tracing::warn!(limit_ms = limit.as_millis() as u64, "planning abandoned");
-                Err(Error::statement(
-                    "54001",
-                    format!("statement took longer than {} ms to plan", limit.as_millis()),
-                ))
-            }
+        on_planning_thread(limit, work).await
+    }
+}
+
+/// Runs `work` on a thread with a large stack, for at most `limit`.
+async fn on_planning_thread<T, F>(limit: Duration, work: F) -> Result<T>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
+{
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let handle = tokio::runtime::Handle::current();
+    std::thread::Builder::new()
+        .name("plan".into())
+        .stack_size(PLAN_STACK_BYTES)
+        .spawn(move || drop(sender.send(handle.block_on(work))))
+        .map_err(|e| Error::file("start a planning thread for", "statement", e))?;
+    match tokio::time::timeout(limit, receiver).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => Err(Error::statement("XX000", "planning ended without an answer")),
+        Err(_) => {
+            tracing::warn!(limit_ms = limit.as_millis() as u64, "planning abandoned");
+            Err(Error::statement(
+                "54001",
+                format!("statement took longer than {} ms to plan", limit.as_millis()),
+            ))
         }
     }
 }

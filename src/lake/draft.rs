@@ -256,14 +256,14 @@ impl Writer {
         }
         for change in changes {
             if let Some(Drafted::Table(draft)) = &change.after {
-                let version = self.settle_table(&before, change, draft, id).await?;
+                let version = Box::pin(self.settle_table(&before, change, draft, id)).await?;
                 let bytes = bytes_after(&before, draft);
                 let table = MadeRelation::Table(draft.made(version, bytes));
                 made.put(&change.name, Some(table));
             }
         }
         made.note_dropped(&before);
-        if let Err(error) = self.lake.sweep(&mut made).await {
+        if let Err(error) = Box::pin(self.lake.sweep(&mut made)).await {
             tracing::warn!(error = error.chain(), "old files were not removed");
         }
         self.lake.put_made(&made).await?;
@@ -271,7 +271,7 @@ impl Writer {
     }
 
     /// Commits the files of one table to its log; the version that is to count.
-    async fn settle_table(
+    pub(super) async fn settle_table(
         &self,
         before: &Made,
         change: &Change,
@@ -283,11 +283,12 @@ impl Writer {
         if draft.adds.is_empty() && draft.keeps {
             return Ok(counts);
         }
-        let table = self.at_version(name, &draft.place, counts).await?;
+        let table = Box::pin(self.at_version(name, &draft.place, counts)).await?;
         let gone = if draft.keeps { vec![] } else { removes(&table, |_| true)? };
         let mode = if draft.keeps { SaveMode::Append } else { SaveMode::Overwrite };
         let batch = Batch { id: format!("{id} {name}"), command: "sql".to_owned() };
-        self.commit_files(name, &table, draft.adds.clone(), gone, &batch, mode).await
+        let committing = self.commit_files(name, &table, draft.adds.clone(), gone, &batch, mode);
+        Box::pin(committing).await
     }
 
     /// The table of `place` at `version`, its newest; what a crash left above it is taken back.

@@ -17,6 +17,8 @@ mod upsert;
 mod write;
 
 #[cfg(test)]
+mod made_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;

@@ -201,7 +201,7 @@ impl Connection {
             }
         }
         drop(self.wire.flush().await);
-        self.session.rollback().await;
+        Box::pin(self.session.rollback()).await;
         tracing::debug!("disconnected");
     }
 
@@ -251,7 +251,7 @@ impl Connection {
             Ok(Message::Terminate(_)) => return Ok(false),
             Ok(Message::Sync(_)) => {
                 let has_failed = std::mem::take(&mut self.is_skipping);
-                if let Err(fault) = self.settle(has_failed).await {
+                if let Err(fault) = Box::pin(self.settle(has_failed)).await {
                     self.failed(&fault);
                 }
                 self.end_of_turn();
@@ -259,7 +259,7 @@ impl Connection {
             }
             Ok(_) if self.is_skipping => return Ok(true),
             Ok(Message::Query(query)) => {
-                self.simple(&query.query).await?;
+                Box::pin(self.simple(&query.query)).await?;
                 self.end_of_turn();
                 return Ok(true);
             }
@@ -268,10 +268,10 @@ impl Connection {
                 return Ok(true);
             }
             Ok(Message::Flush(_)) => self.wire.flush().await,
-            Ok(Message::Parse(parse)) => self.parse(parse).await,
+            Ok(Message::Parse(parse)) => Box::pin(self.parse(parse)).await,
             Ok(Message::Bind(bind)) => self.bind(bind),
             Ok(Message::Describe(describe)) => self.describe(&describe),
-            Ok(Message::Execute(execute)) => self.execute_portal(&execute).await,
+            Ok(Message::Execute(execute)) => Box::pin(self.execute_portal(&execute)).await,
             Ok(Message::Close(close)) => self.close(&close),
             Ok(_) => Err(framing::invalid("this message cannot come after login")),
             Err(fault) => Err(fault),

@@ -132,7 +132,7 @@ impl Connection {
     async fn copied(&mut self, copy: &CopyIn) -> Result<u64, Fault> {
         let limit_ms = self.settings.statement_timeout_ms(self.shared.engine.config());
         let stops = self.registration.begin(limit_ms, self.shared.stopping.clone());
-        let schema = self.session.copied_columns(&copy.table, &copy.columns).await?;
+        let schema = Box::pin(self.session.copied_columns(&copy.table, &copy.columns)).await?;
         let (form, forced) = (copy.form()?, copy.forced(&schema)?);
         let is_binary = matches!(form, Form::Binary);
         let table =
@@ -150,7 +150,7 @@ impl Connection {
             receiver.recv().await.map(|batch| (batch, receiver))
         });
         let rows = Box::pin(RecordBatchStreamAdapter::new(schema, rows));
-        let writing = self.session.copy_in(&copy.table, rows);
+        let writing = Box::pin(self.session.copy_in(&copy.table, rows));
         let reading = read(&mut self.wire.frames, &mut reader, sender, &stops);
         match futures::join!(writing, reading) {
             (_, Err(Some(fault))) => Err(fault),

@@ -114,7 +114,8 @@ impl RowReader {
     pub(super) fn end(&mut self) -> Result<Option<RecordBatch>, Fault> {
         while !self.is_done && self.next_row(true)? {}
         let is_binary = matches!(self.form, Form::Binary);
-        if is_binary && (!self.is_done || !self.has_head) {
+        // As in Postgres the trailer may be missing, if the stream ends where a row does.
+        if is_binary && !self.is_done && (!self.has_head || !self.buffer.is_empty()) {
             return Err(self.at_line(Fault::error("22P04", "unexpected EOF in COPY data"), None));
         }
         self.batch()

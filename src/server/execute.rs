@@ -40,7 +40,7 @@ impl Connection {
         let count = statements.len();
         for (at, statement) in statements.into_iter().enumerate() {
             self.commits_at_once = at + 1 == count;
-            outcome = self.simple_statement(statement, text).await;
+            outcome = Box::pin(self.simple_statement(statement, text)).await;
             if outcome.is_err() {
                 break;
             }
@@ -62,7 +62,8 @@ impl Connection {
         mut statement: Statement,
         text: Option<&str>,
     ) -> Result<(), Fault> {
-        if parameters::count(&mut statement)? > 0 {
+        let is_prepared = matches!(statement, Statement::Prepare { .. });
+        if !is_prepared && parameters::count(&mut statement)? > 0 {
             return Err(Fault::error("42P02", "there is no parameter $1"));
         }
         match Command::of(statement) {
@@ -218,17 +219,7 @@ impl Connection {
                 self.reset(name.as_deref())?;
                 "RESET"
             }
-            Command::Discard(Discarded::All) => {
-                self.discard_all().await?;
-                "DISCARD ALL"
-            }
-            // Plans are made anew each time, and there are no sequences.
-            Command::Discard(Discarded::Plans) => "DISCARD PLANS",
-            Command::Discard(Discarded::Sequences) => "DISCARD SEQUENCES",
-            Command::Discard(Discarded::Temporary) => {
-                self.session.discard_temporary();
-                "DISCARD TEMP"
-            }
+            Command::Discard(what) => self.discard(what).await?,
             Command::Prepare { name, types, statement } => {
                 self.prepare(name, &types, *statement).await?;
                 "PREPARE"
@@ -328,6 +319,22 @@ impl Connection {
         }
         if settings::is_reported(name) {
             self.wire.outbox.parameter_status(name, value);
+        }
+    }
+
+    async fn discard(&mut self, what: Discarded) -> Result<&'static str, Fault> {
+        match what {
+            Discarded::All => {
+                self.discard_all().await?;
+                Ok("DISCARD ALL")
+            }
+            // Plans are made anew each time, and there are no sequences.
+            Discarded::Plans => Ok("DISCARD PLANS"),
+            Discarded::Sequences => Ok("DISCARD SEQUENCES"),
+            Discarded::Temporary => {
+                self.session.discard_temporary();
+                Ok("DISCARD TEMP")
+            }
         }
     }
 

@@ -159,7 +159,7 @@ pub(super) async fn log_in(
     }
     // Taken before the roles: a change in between is then followed once more.
     let edition = shared.roles.edition();
-    let roles = shared.roles.current(&shared.engine).await;
+    let roles = Box::pin(shared.roles.current(&shared.engine)).await;
     // An operator sits at the machine; from elsewhere there is no such role.
     let access = roles.access(&startup.user);
     let access = access.filter(|access| !access.is_admin() || peer.to_canonical().is_loopback());

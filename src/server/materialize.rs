@@ -86,10 +86,11 @@ impl Connection {
         let outcome = async {
             let _turn = self.shared.turns.take(&stops, &mut self.wire.frames).await?;
             let as_of = self.session.show("runrate.as_of").and_then(|day| day.parse().ok());
+            let writing = Box::pin(reports::materialize(&engine, Some(&report), as_of));
             let written = tokio::select! {
                 biased;
                 fault = stops.stopped(&mut self.wire.frames) => return Err(fault),
-                written = guarded(reports::materialize(&engine, Some(&report), as_of)) => written??,
+                written = guarded(writing) => written??,
             };
             let mut notices = vec![];
             for done in written.reports {

@@ -33,7 +33,13 @@ fn of_line(message: &str, sql: &str) -> Option<usize> {
 /// The place of the first name that `message` quotes and `sql` holds as a whole word.
 fn of_name(message: &str, sql: &str) -> Option<usize> {
     let quoted = message.split(['"', '\'', '`']).skip(1).step_by(2);
-    for name in quoted.filter(|name| !name.is_empty()) {
+    // The engine quotes a name only where it must.
+    let bare = message
+        .split(" named ")
+        .skip(1)
+        .filter_map(|rest| rest.split(|c: char| c.is_whitespace() || c == ',').next());
+    let bare = bare.map(|name| name.trim_matches(['.', '"']));
+    for name in bare.chain(quoted).filter(|name| !name.is_empty()) {
         // Names come with what they were found in, which the statement may not say.
         let mut rest = Some(name);
         while let Some(part) = rest {
@@ -85,6 +91,8 @@ mod tests {
         let column = "column \"nothing\" does not exist";
         assert_eq!(at("42703", column, "SELECT 'é', nothing FROM t"), Some(13));
         assert_eq!(at("42703", column, "SELECT 'nothing', nothings, NOTHING"), Some(29));
+        let bare = "no field named t.nothing.\nValid fields are t.a";
+        assert_eq!(at("42703", bare, "SELECT nothing FROM t"), Some(8));
         assert_eq!(at("42P01", "table 'runrate.crm.no' not found", "TABLE crm.no"), Some(7));
         assert_eq!(at("42601", "found: x at Line: 2, Column: 3", "select\n  x y"), Some(10));
         assert_eq!(at("22012", "division by zero", "select 1/0"), None);

@@ -68,7 +68,7 @@ impl Connection {
         let written = tokio::select! {
             biased;
             fault = stops.stopped(&mut self.wire.frames) => return Err(fault),
-            written = guarded(self.session.write(write)) => written??,
+            written = guarded(Box::pin(self.session.write(write))) => written??,
         };
         for notice in &written.notices {
             let fault = Fault::notice(notice.sqlstate, notice.message.clone());
@@ -103,10 +103,10 @@ impl Connection {
             return Ok(());
         }
         if has_failed {
-            self.session.rollback().await;
+            Box::pin(self.session.rollback()).await;
             return Ok(());
         }
-        Ok(self.session.commit().await?)
+        Ok(Box::pin(self.session.commit()).await?)
     }
 
     /// BEGIN, COMMIT and their kin; the tag of the answer.
@@ -196,10 +196,10 @@ impl Connection {
         let is_read_only = self.settings.is_read_only();
         let committed = match has_failed {
             true => {
-                self.session.rollback().await;
+                Box::pin(self.session.rollback()).await;
                 Ok(())
             }
-            false => self.session.commit().await.map_err(Fault::from),
+            false => Box::pin(self.session.commit()).await.map_err(Fault::from),
         };
         let has_failed = has_failed || committed.is_err();
         self.session.pin(false);

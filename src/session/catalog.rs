@@ -108,21 +108,26 @@ pub(super) struct Generation {
 }
 
 impl Generation {
-    /// Reads the lake's tables and lays the views over them.
+    /// Reads the lake's tables and lays the views over them; `before` is the generation until now,
+    /// whose plans of views hold as long as nothing below them changed.
     pub(super) async fn load(
         lake: &Lake,
         views: &[ViewDefinition],
         definer: Definer,
+        before: Option<Arc<Self>>,
     ) -> Result<Arc<Self>> {
         // The token is read first: a commit in between is then seen by the next look.
         let token = lake.change_token().await?;
         let mut made = lake.made().await?;
         // Again if a transaction commits meanwhile: its tables are seen together or not at all.
         loop {
-            let loaded = Self::load_with(lake, views, &definer, &token, &made).await?;
+            let mut loaded = Self::load_with(lake, views, &definer, &token, &made).await?;
             let newest = lake.made().await?;
             if newest == made {
-                return Ok(loaded);
+                if let Some(before) = &before {
+                    loaded.keep_plans(before);
+                }
+                return Ok(Arc::new(loaded));
             }
             made = newest;
         }
@@ -134,7 +139,7 @@ impl Generation {
         definer: &Definer,
         token: &str,
         made: &Arc<Made>,
-    ) -> Result<Arc<Self>> {
+    ) -> Result<Self> {
         let mut stored: BTreeMap<String, BTreeMap<String, Relation>> = BTreeMap::new();
         for table in schema::tables() {
             let empty = Arc::new(EmptyTable::new(table.arrow_schema()));
@@ -166,7 +171,27 @@ impl Generation {
             stored.entry(view.schema.clone()).or_default().insert(view.name.clone(), relation);
         }
         let (token, made, definer) = (token.to_owned(), made.clone(), definer.clone());
-        Ok(Arc::new(Self { token, made, schemas: stored, definer }))
+        Ok(Self { token, made, schemas: stored, definer })
+    }
+
+    /// Takes over the plans of `before` if only tables made over SQL changed, which no view of
+    /// `sql/` reads: a commit to a scratch schema must not have sixty reports planned anew.
+    fn keep_plans(&mut self, before: &Self) {
+        let ingested = |generation: &Self| -> Vec<(TableName, i64)> {
+            let versions = generation.versions();
+            versions.filter(|(name, _)| generation.made.table(name).is_none()).collect()
+        };
+        if ingested(self) != ingested(before) {
+            return;
+        }
+        for (schema, relations) in &mut self.schemas {
+            for (name, relation) in relations {
+                let known = before.schemas.get(schema).and_then(|known| known.get(name));
+                if let (Relation::View(view), Some(Relation::View(planned))) = (relation, known) {
+                    *view = planned.clone();
+                }
+            }
+        }
     }
 
     /// The lake's change token when this was read.

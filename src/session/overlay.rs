@@ -15,7 +15,7 @@ use datafusion::sql::parser::Statement as EngineStatement;
 
 use super::catalog::SeenSchema;
 use super::expand::TableFunctions;
-use super::{gate, limits, repeats};
+use super::{dialect, gate, limits, repeats};
 use crate::error::{Error, Result};
 use crate::lake::MadeView;
 
@@ -90,6 +90,7 @@ impl ViewPlanner {
             return Err(Error::Definition { name: name.to_owned(), reason });
         };
         gate::check_statement(&statement)?;
+        dialect::reword(&mut statement)?;
         self.table_functions.expand(&mut statement)?;
         repeats::tell_apart(&mut statement);
         let options = state.config_mut().options_mut();

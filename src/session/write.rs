@@ -8,6 +8,7 @@
 mod ask;
 mod both;
 mod change;
+mod define;
 mod rows;
 mod types;
 mod work;
@@ -99,7 +100,7 @@ impl Session {
     pub async fn write(&self, write: Write) -> Result<Written> {
         self.advance();
         let mut state = self.work.state();
-        let written = self.change(&mut state, write).await?;
+        let written = Box::pin(self.change(&mut state, write)).await?;
         self.keep(state)?;
         Ok(written)
     }
@@ -157,7 +158,7 @@ impl Session {
         let mut state = self.work.state();
         let schema = self.schema_of(&mut state, &target).await?;
         let rows = rows::by_name(rows, schema);
-        let count = self.append(&mut state, &target, rows).await?;
+        let count = Box::pin(self.append(&mut state, &target, rows)).await?;
         self.keep(state)?;
         Ok(count)
     }
@@ -180,7 +181,7 @@ impl Session {
             self.tables.show(overlay);
             return Ok(());
         }
-        let outcome = self.settle(&mut state).await;
+        let outcome = Box::pin(self.settle(&mut state)).await;
         if outcome.is_err() {
             self.rollback().await;
             return outcome;
@@ -197,7 +198,7 @@ impl Session {
                 None => None,
                 Some(After::View(view)) => Some(Drafted::View(view.clone())),
                 Some(After::Table(table)) => {
-                    self.flush(name, table).await?;
+                    Box::pin(self.flush(name, table)).await?;
                     Some(Drafted::Table(table.draft.clone()))
                 }
             };
@@ -214,9 +215,9 @@ impl Session {
         // A task of its own: a client that goes away does not cut a commit in two.
         let committing = tokio::spawn(async move {
             let writer = engine.lake.writer("sql").await?;
-            writer.settle(&changes, &quotas, &id).await?;
+            Box::pin(writer.settle(&changes, &quotas, &id)).await?;
             drop(writer);
-            if let Err(error) = engine.refresh().await {
+            if let Err(error) = Box::pin(engine.refresh()).await {
                 // It is committed; the look for news goes on trying.
                 tracing::warn!(error = error.chain(), "a commit is not seen yet");
             }
@@ -375,7 +376,7 @@ async fn maintain(engine: &super::Engine, changes: &[Change]) {
         let outcome = async {
             let writer = engine.lake.writer("upkeep").await?;
             match writer.is_due(&change.name).await? {
-                true => writer.maintain(&change.name).await,
+                true => Box::pin(writer.maintain(&change.name)).await,
                 false => Ok(()),
             }
         };

@@ -8,6 +8,7 @@ mod ingest_crm;
 mod ingest_kill;
 mod raw;
 mod reports;
+mod role_command;
 mod secrets;
 mod wire;
 mod wire_login;

@@ -70,25 +70,7 @@ impl Write {
             Statement::CreateTable(create) => of_create(create),
             Statement::CreateView(create) => of_view(create),
             Statement::Query(query) => return of_select_into(query),
-            Statement::Drop { object_type, if_exists, names, cascade, .. } => {
-                let (names, is_lenient) = (names.clone(), *if_exists);
-                match object_type {
-                    ObjectType::Table | ObjectType::View => {
-                        let is_view = *object_type == ObjectType::View;
-                        Self::Drop { is_view, names, is_lenient, cascades: *cascade }
-                    }
-                    ObjectType::MaterializedView => {
-                        Self::DropNothing { what: "materialized view", names, is_lenient }
-                    }
-                    ObjectType::Index => Self::DropNothing { what: "index", names, is_lenient },
-                    ObjectType::Schema => refuse(
-                        "0A000",
-                        "a schema belongs to its role and is not dropped",
-                        "Drop its tables and views instead.",
-                    ),
-                    _ => return None,
-                }
-            }
+            Statement::Drop { .. } => return of_drop(statement),
             Statement::AlterTable(alter) => match alter.operations.as_slice() {
                 [AlterTableOperation::RenameTable { table_name }] => {
                     let (RenameTableNameKind::To(to) | RenameTableNameKind::As(to)) = table_name;
@@ -122,22 +104,7 @@ impl Write {
                 }
                 _ => return None,
             },
-            Statement::Analyze(analyze) => Self::Nothing {
-                tag: "ANALYZE",
-                name: analyze.table_name.clone(),
-                notice: "statistics are kept with every commit; there is nothing to analyze",
-            },
-            Statement::Vacuum(vacuum) => Self::Nothing {
-                tag: "VACUUM",
-                name: vacuum.table_name.clone(),
-                notice: "tables are maintained by the server; there is nothing to vacuum",
-            },
-            Statement::CreateIndex(create) if !create.unique => Self::Nothing {
-                tag: "CREATE INDEX",
-                name: Some(create.table_name.clone()),
-                notice: "no index was made: scans skip files and row groups by their bounds",
-            },
-            _ => return None,
+            other => return of_nothing(other),
         })
     }
 
@@ -168,6 +135,51 @@ fn refuse(sqlstate: &'static str, message: &str, hint: &str) -> Write {
 fn refused(error: &Error) -> Write {
     let (sqlstate, message) = (error.sqlstate(), error.to_string());
     Write::Refused { sqlstate, message, hint: error.hint() }
+}
+
+fn of_drop(statement: &Statement) -> Option<Write> {
+    let Statement::Drop { object_type, if_exists, names, cascade, .. } = statement else {
+        return None;
+    };
+    let (names, is_lenient) = (names.clone(), *if_exists);
+    Some(match object_type {
+        ObjectType::Table | ObjectType::View => {
+            let is_view = *object_type == ObjectType::View;
+            Write::Drop { is_view, names, is_lenient, cascades: *cascade }
+        }
+        ObjectType::MaterializedView => {
+            Write::DropNothing { what: "materialized view", names, is_lenient }
+        }
+        ObjectType::Index => Write::DropNothing { what: "index", names, is_lenient },
+        ObjectType::Schema => refuse(
+            "0A000",
+            "a schema belongs to its role and is not dropped",
+            "Drop its tables and views instead.",
+        ),
+        _ => return None,
+    })
+}
+
+/// What tools send and nothing needs.
+fn of_nothing(statement: &Statement) -> Option<Write> {
+    Some(match statement {
+        Statement::Analyze(analyze) => Write::Nothing {
+            tag: "ANALYZE",
+            name: analyze.table_name.clone(),
+            notice: "statistics are kept with every commit; there is nothing to analyze",
+        },
+        Statement::Vacuum(vacuum) => Write::Nothing {
+            tag: "VACUUM",
+            name: vacuum.table_name.clone(),
+            notice: "tables are maintained by the server; there is nothing to vacuum",
+        },
+        Statement::CreateIndex(create) if !create.unique => Write::Nothing {
+            tag: "CREATE INDEX",
+            name: Some(create.table_name.clone()),
+            notice: "no index was made: scans skip files and row groups by their bounds",
+        },
+        _ => return None,
+    })
 }
 
 fn of_create(create: &CreateTable) -> Write {

@@ -1,4 +1,4 @@
-//! Each kind of write, done to what a transaction holds.
+//! Each kind of write, done to what a transaction holds; rows here, tables in [`super::define`].
 
 use std::collections::HashMap;
 
@@ -10,12 +10,11 @@ use datafusion::sql::sqlparser::ast::{
     SetExpr, Statement, TableAlias, TableFactor, TableObject, TableWithJoins, Update, Value,
 };
 
-use super::super::{Session, gate, limits, names, repeats};
-use super::ask::{New, folded, is_default, parts};
-use super::work::{After, State, Temporary};
+use super::super::{Session, gate, limits};
+use super::ask::{is_default, parts};
+use super::work::State;
 use super::{Notice, Relation, Target, Write, Written, no_column, no_table, types};
 use crate::error::{Error, Result};
-use crate::lake::{MadeRelation, MadeView, TableName};
 
 impl Session {
     pub(super) async fn change(&self, state: &mut State, write: Write) -> Result<Written> {
@@ -23,17 +22,17 @@ impl Session {
             Write::CreateSchema { name, is_lenient } => self.create_schema(&name, is_lenient),
             Write::CreateTable { target, columns } => {
                 let schema = types::Column::schema(&columns);
-                let (made, mut written) = self.create(state, &target, schema).await?;
+                let (made, mut written) = Box::pin(self.create(state, &target, schema)).await?;
                 if made.is_some() {
                     written.tag = "CREATE TABLE".to_owned();
                 }
                 Ok(written)
             }
             Write::CreateTableAs { target, query, names, has_data } => {
-                self.create_as(state, target, query, names, has_data).await
+                Box::pin(self.create_as(state, target, query, names, has_data)).await
             }
             Write::CreateView { name, query, names, replaces } => {
-                self.create_view(state, &name, *query, names, replaces).await
+                Box::pin(self.create_view(state, &name, *query, names, replaces)).await
             }
             Write::Drop { is_view, names, is_lenient, cascades } => {
                 let kind = if is_view { Relation::View } else { Relation::Table };
@@ -55,13 +54,13 @@ impl Session {
                 Ok(written)
             }
             Write::Rename { name, to, is_lenient } => {
-                self.rename(state, &name, &to, is_lenient).await
+                Box::pin(self.rename(state, &name, &to, is_lenient)).await
             }
             Write::Truncate { names, is_lenient } => {
                 let mut written = Written::tag("TRUNCATE TABLE");
                 for name in &names {
                     let target = self.writable(name)?;
-                    match self.empty(state, &target).await {
+                    match Box::pin(self.empty(state, &target)).await {
                         Ok(()) => {}
                         Err(error) if is_lenient && error.sqlstate() == "42P01" => {
                             written.note("00000", format!("{error}, skipping"));
@@ -71,11 +70,11 @@ impl Session {
                 }
                 Ok(written)
             }
-            Write::Insert { table, insert } => self.insert(state, &table, *insert).await,
-            Write::Update { table, update } => self.update(state, &table, *update).await,
-            Write::Delete { table, delete } => self.delete(state, &table, *delete).await,
+            Write::Insert { table, insert } => Box::pin(self.insert(state, &table, *insert)).await,
+            Write::Update { table, update } => Box::pin(self.update(state, &table, *update)).await,
+            Write::Delete { table, delete } => Box::pin(self.delete(state, &table, *delete)).await,
             Write::Comment { name, is_column, text } => {
-                self.comment(state, &name, is_column, text).await
+                Box::pin(self.comment(state, &name, is_column, text)).await
             }
             Write::Nothing { tag, name, notice } => self.nothing(tag, name.as_ref(), notice),
             Write::Refused { sqlstate, message, hint } => {
@@ -84,323 +83,8 @@ impl Session {
         }
     }
 
-    fn create_schema(&self, name: &ObjectName, is_lenient: bool) -> Result<Written> {
-        let name = parts(name)?.pop().unwrap_or_default();
-        if !self.access.owns(&name) {
-            return self.check_owned(&name, None).map(|()| Written::tag("CREATE SCHEMA"));
-        }
-        let message = format!("schema \"{name}\" already exists");
-        if !is_lenient {
-            return Err(Error::statement("42P06", message));
-        }
-        let mut written = Written::tag("CREATE SCHEMA");
-        written.note("42P06", format!("{message}, skipping"));
-        Ok(written)
-    }
-
-    /// Makes an empty table; `None` if it is there already and may be.
-    async fn create(
-        &self,
-        state: &mut State,
-        new: &New,
-        schema: SchemaRef,
-    ) -> Result<(Option<Target>, Written)> {
-        let target = self.new_target(new)?;
-        let exists = match &target {
-            Target::Temporary(name) => state.temporary.contains_key(name),
-            Target::Stored(name) => self.relation(state, name).is_some(),
-        };
-        if exists {
-            let message = format!("relation \"{}\" already exists", target.table());
-            if !new.is_lenient {
-                return Err(Error::statement("42P07", message));
-            }
-            let mut written = Written::tag("CREATE TABLE");
-            written.note("42P07", format!("{message}, skipping"));
-            return Ok((None, written));
-        }
-        match &target {
-            Target::Stored(name) => self.make(state, name, schema).await?,
-            Target::Temporary(name) => {
-                let on_commit = new
-                    .temporary
-                    .unwrap_or(datafusion::sql::sqlparser::ast::OnCommit::PreserveRows);
-                let table = Temporary { schema, batches: vec![], on_commit };
-                state.temporary.insert(name.clone(), table);
-            }
-        }
-        Ok((Some(target), Written::default()))
-    }
-
-    /// Where a new table goes, if the role may make it there.
-    fn new_target(&self, new: &New) -> Result<Target> {
-        let mut parts = parts(&new.name)?;
-        let table = parts.pop().unwrap_or_default();
-        let is_temporary = parts.last().is_some_and(|schema| schema == super::TEMPORARY);
-        if new.temporary.is_none() && !is_temporary {
-            let target = match parts.is_empty() {
-                // A new table does not go where one of its name is found.
-                true => TableName::new(self.new_schema(&self.search()), table),
-                false => match self.found(&new.name)? {
-                    Target::Stored(name) => name,
-                    temporary => return Ok(temporary),
-                },
-            };
-            self.check_owned(&target.schema, None)?;
-            return Ok(Target::Stored(target));
-        }
-        if parts.last().is_some_and(|schema| schema != super::TEMPORARY) {
-            let message = "cannot create temporary relation in non-temporary schema";
-            return Err(Error::statement("42P16", message));
-        }
-        if self.access.owned().next().is_none() {
-            return Err(Error::Statement {
-                sqlstate: "42501",
-                message: "permission denied to create temporary tables in database \"runrate\""
-                    .to_owned(),
-                hint: Some("A role that has a schema of its own may.".into()),
-            });
-        }
-        Ok(Target::Temporary(table))
-    }
-
-    async fn create_as(
-        &self,
-        state: &mut State,
-        new: New,
-        query: Box<Query>,
-        names: Option<Vec<String>>,
-        has_data: bool,
-    ) -> Result<Written> {
-        // Rights come first: whoever may not make the table is not told of what it would read.
-        self.new_target(&new)?;
-        let plan = self.plan(Statement::Query(query)).await?;
-        let schema = types::storable(plan.schema().as_arrow(), names.as_deref())?;
-        let (Some(target), mut written) = self.create(state, &new, schema).await? else {
-            return Ok(Written::tag("CREATE TABLE AS"));
-        };
-        if has_data {
-            let rows = self.rows_of(plan).await?;
-            written.rows = match self.append(state, &target, rows).await {
-                Ok(rows) => rows,
-                Err(error) => {
-                    self.forget(state, &target).await;
-                    return Err(error);
-                }
-            };
-        }
-        written.tag = format!("SELECT {}", written.rows);
-        Ok(written)
-    }
-
-    /// Removes the files of a table that was only just begun.
-    async fn forget(&self, state: &State, target: &Target) {
-        if let Target::Stored(name) = target
-            && let Some(pending) = state.changes.get(name)
-            && let Some(After::Table(table)) = &pending.after
-        {
-            self.engine.lake.draft_discard(table.draft.clone()).await;
-        }
-    }
-
-    async fn create_view(
-        &self,
-        state: &mut State,
-        name: &ObjectName,
-        query: Query,
-        names: Option<Vec<String>>,
-        replaces: bool,
-    ) -> Result<Written> {
-        let view = New { name: name.clone(), is_lenient: false, temporary: None };
-        let Target::Stored(stored) = self.new_target(&view)? else {
-            return Err(Error::statement("0A000", "temporary views are not available"));
-        };
-        match self.relation(state, &stored) {
-            Some(Relation::View) if replaces => {}
-            None => {}
-            Some(_) if replaces => {
-                self.check_kind(state, &stored, Relation::View)?;
-            }
-            Some(_) => {
-                let message = format!("relation \"{}\" already exists", stored.table);
-                return Err(Error::statement("42P07", message));
-            }
-        }
-        let mut search = self.search();
-        search.writes_all = true;
-        let search_schema = search.first.clone();
-        let mut statement = Statement::Query(Box::new(query));
-        names::qualify(&mut statement, &search);
-        let text = statement.to_string();
-        if !search.temporary.is_empty() && text.contains(&format!("\"{}\"", super::TEMPORARY)) {
-            let message = "a view cannot read a temporary table, which ends with the session";
-            return Err(Error::statement("0A000", message));
-        }
-        let plan = self.plan(statement.clone()).await?;
-        let shown =
-            types::storable(plan.schema().as_arrow(), names.as_deref()).or_else(|error| {
-                // A view may show what a table cannot store; names must be its own all the same.
-                if error.sqlstate() == "0A000" {
-                    Ok(plan.schema().inner().clone())
-                } else {
-                    Err(error)
-                }
-            })?;
-        let sql = with_names(&text, plan.schema().inner(), &shown, names.as_deref());
-        let view =
-            MadeView { sql, search_schema, comment: None, column_comments: Default::default() };
-        let before = state.clone();
-        self.put(state, &stored, Some(After::View(view)));
-        // Planned as readers will: a view that reads itself is found here.
-        self.keep(state.clone())?;
-        let target = Target::Stored(stored);
-        let read = format!("SELECT * FROM {}", target.object_name());
-        let planned = match limits::parse(&read, usize::MAX)?.pop() {
-            Some(statement) => self.plan(statement).await.map(drop),
-            None => Ok(()),
-        };
-        if let Err(error) = planned {
-            self.keep(before)?;
-            return Err(error);
-        }
-        Ok(Written::tag("CREATE VIEW"))
-    }
-
-    /// Drops the table or view called `name`, and with CASCADE the views that read it.
-    fn remove(
-        &self,
-        state: &mut State,
-        name: &ObjectName,
-        kind: Relation,
-        (is_lenient, cascades): (bool, bool),
-        written: &mut Written,
-    ) -> Result<()> {
-        let what = if kind == Relation::View { "view" } else { "table" };
-        let target = self.writable(name)?;
-        let is_there = match &target {
-            Target::Temporary(table) if kind == Relation::Table => {
-                state.temporary.remove(table).is_some()
-            }
-            Target::Temporary(_) => false,
-            Target::Stored(stored) => self.check_kind(state, stored, kind)?,
-        };
-        if !is_there {
-            let message = format!("{what} \"{}\" does not exist", target.table());
-            if !is_lenient {
-                return Err(Error::statement("42P01", message));
-            }
-            written.note("00000", format!("{message}, skipping"));
-            return Ok(());
-        }
-        let Target::Stored(stored) = target else { return Ok(()) };
-        for view in self.readers(state, &stored) {
-            if !cascades {
-                return Err(Error::Statement {
-                    sqlstate: "2BP01",
-                    message: format!(
-                        "cannot drop {what} {} because view {view} depends on it",
-                        stored.table
-                    ),
-                    hint: Some("Use DROP ... CASCADE to drop the view too.".into()),
-                });
-            }
-            written.note("00000", format!("drop cascades to view {view}"));
-            self.put(state, &view, None);
-        }
-        self.put(state, &stored, None);
-        Ok(())
-    }
-
-    /// Views of the role's schemas that read `name`, directly or through others.
-    fn readers(&self, state: &State, name: &TableName) -> Vec<TableName> {
-        let made = self.tables.made();
-        let mut views: HashMap<TableName, MadeView> = made
-            .relations()
-            .filter_map(|(name, relation)| match relation {
-                MadeRelation::View(view) => Some((name, view.clone())),
-                MadeRelation::Table(_) => None,
-            })
-            .collect();
-        for (name, pending) in &state.changes {
-            match &pending.after {
-                Some(After::View(view)) => drop(views.insert(name.clone(), view.clone())),
-                _ => drop(views.remove(name)),
-            }
-        }
-        views.retain(|name, _| self.access.owns(&name.schema));
-        let (mut found, mut next) = (vec![], vec![name.clone()]);
-        while let Some(read) = next.pop() {
-            let mut readers: Vec<TableName> = views
-                .iter()
-                .filter(|(_, view)| reads(view, &read))
-                .map(|(name, _)| name.clone())
-                .collect();
-            readers.sort();
-            for reader in readers {
-                if reader != *name && !found.contains(&reader) {
-                    next.push(reader.clone());
-                    found.push(reader);
-                }
-            }
-        }
-        found
-    }
-
-    async fn rename(
-        &self,
-        state: &mut State,
-        name: &ObjectName,
-        to: &ObjectName,
-        is_lenient: bool,
-    ) -> Result<Written> {
-        let mut written = Written::tag("ALTER TABLE");
-        let target = self.writable(name)?;
-        let Some(new) = parts(to)?.pop() else { return Ok(written) };
-        let stored = match &target {
-            Target::Temporary(old) => {
-                if state.temporary.contains_key(&new) {
-                    return Err(exists(&new));
-                }
-                let table = state.temporary.remove(old).ok_or_else(|| no_table(old))?;
-                state.temporary.insert(new, table);
-                return Ok(written);
-            }
-            Target::Stored(stored) => stored.clone(),
-        };
-        let after = match self.relation(state, &stored) {
-            None if is_lenient => {
-                let message = format!("relation \"{}\" does not exist, skipping", stored.table);
-                written.note("00000", message);
-                return Ok(written);
-            }
-            None => return Err(no_table(&stored.table)),
-            Some(Relation::Table) => After::Table(self.pending(state, &stored).await?.clone()),
-            Some(Relation::View) => After::View(self.view(state, &stored)?),
-        };
-        let to = TableName::new(stored.schema.clone(), new);
-        if self.relation(state, &to).is_some() {
-            return Err(exists(&to.table));
-        }
-        self.put(state, &stored, None);
-        self.put(state, &to, Some(after));
-        Ok(written)
-    }
-
-    fn view(&self, state: &State, name: &TableName) -> Result<MadeView> {
-        if let Some(pending) = state.changes.get(name) {
-            return match &pending.after {
-                Some(After::View(view)) => Ok(view.clone()),
-                _ => Err(no_table(&name.table)),
-            };
-        }
-        match self.tables.made().relation(name) {
-            Some(MadeRelation::View(view)) => Ok(view.clone()),
-            _ => Err(no_table(&name.table)),
-        }
-    }
-
     /// Takes all rows out of `target`.
-    async fn empty(&self, state: &mut State, target: &Target) -> Result<()> {
+    pub(super) async fn empty(&self, state: &mut State, target: &Target) -> Result<()> {
         match target {
             Target::Temporary(name) => {
                 let table = state.temporary.get_mut(name).ok_or_else(|| no_table(name))?;
@@ -439,8 +123,11 @@ impl Session {
         let plan = self
             .on_planning_thread(async move { super::super::analyzed(&state_of_planner, plan) })
             .await?;
-        let rows = self.rows_of(plan).await?;
-        let rows = self.append(state, &target, rows).await?;
+        let appending = async {
+            let rows = self.rows_of(plan).await?;
+            self.append(state, &target, rows).await
+        };
+        let rows = Box::pin(appending).await.map_err(|e| of_null(e, target.table()))?;
         Ok(Written { rows, ..Written::tag(format!("INSERT 0 {rows}")) })
     }
 
@@ -472,9 +159,7 @@ impl Session {
         insert.table = TableObject::TableName(target.object_name());
         insert.table_alias = None;
         let mut statement = Statement::Insert(insert);
-        self.engine.table_functions.expand(&mut statement)?;
-        repeats::tell_apart(&mut statement);
-        names::qualify(&mut statement, &self.search());
+        self.say_for_engine(&mut statement)?;
         let plan = self.planned_as_it_is(statement).await?;
         let LogicalPlan::Dml(dml) = plan else {
             return Err(Error::statement("42601", "INSERT needs VALUES or a query"));
@@ -509,7 +194,7 @@ impl Session {
             }
         };
         let rest = select(from, all_columns(), Some(stays))?;
-        let plan = self.plan(Statement::Query(Box::new(rest))).await?;
+        let plan = Box::pin(self.plan(Statement::Query(Box::new(rest)))).await?;
         let kept = self.replace(state, &target, vec![plan]).await?;
         let rows = before.saturating_sub(kept.iter().sum());
         Ok(Written { rows, ..Written::tag(format!("DELETE {rows}")) })
@@ -530,7 +215,7 @@ impl Session {
         if let Some(condition) = update.selection {
             let stays = Expr::IsNotTrue(Box::new(Expr::Nested(Box::new(condition))));
             let rest = select(from, all_columns(), Some(stays))?;
-            let plan = self.plan(Statement::Query(Box::new(rest))).await?;
+            let plan = Box::pin(self.plan(Statement::Query(Box::new(rest)))).await?;
             // It is asked twice, of the rows that change and of those that stay.
             check_steady(&plan)?;
             plans.push(plan);
@@ -554,52 +239,9 @@ impl Session {
         self.empty(state, target).await?;
         let mut counts = vec![];
         for rows in streams {
-            counts.push(self.append(state, target, rows).await?);
+            counts.push(Box::pin(self.append(state, target, rows)).await?);
         }
         Ok(counts)
-    }
-
-    async fn comment(
-        &self,
-        state: &mut State,
-        name: &ObjectName,
-        is_column: bool,
-        text: Option<String>,
-    ) -> Result<Written> {
-        let mut relation = name.clone();
-        let column = match is_column {
-            true => relation.0.pop().and_then(|part| part.as_ident().map(folded)),
-            false => None,
-        };
-        let Target::Stored(stored) = self.writable(&relation)? else {
-            return Err(Error::statement("0A000", "temporary tables keep no comments"));
-        };
-        let put = |comment: &mut Option<String>,
-                   columns: &mut std::collections::BTreeMap<String, String>| {
-            match (&column, &text) {
-                (None, text) => comment.clone_from(text),
-                (Some(column), Some(text)) => drop(columns.insert(column.clone(), text.clone())),
-                (Some(column), None) => drop(columns.remove(column)),
-            }
-        };
-        match self.relation(state, &stored) {
-            None => return Err(no_table(&stored.table)),
-            Some(Relation::Table) => {
-                let table = self.pending(state, &stored).await?;
-                if let Some(column) = &column
-                    && table.stored.schema().index_of(column).is_err()
-                {
-                    return Err(no_column(column, &stored.table));
-                }
-                put(&mut table.draft.comment, &mut table.draft.column_comments);
-            }
-            Some(Relation::View) => {
-                let mut view = self.view(state, &stored)?;
-                put(&mut view.comment, &mut view.column_comments);
-                self.put(state, &stored, Some(After::View(view)));
-            }
-        }
-        Ok(Written::tag("COMMENT"))
     }
 
     /// Takes a statement that does nothing here, from whoever owns the table, or a schema.
@@ -632,7 +274,7 @@ impl Session {
             Write::CreateTableAs { query, .. } => self.planned(Statement::Query(query)).await?,
             Write::Update { table, .. } | Write::Delete { table, .. } => {
                 self.writable(&table)?;
-                names::qualify(&mut statement, &self.search());
+                self.say_for_engine(&mut statement)?;
                 self.planned_as_it_is(statement).await?
             }
             _ => return Ok(HashMap::new()),
@@ -641,45 +283,15 @@ impl Session {
     }
 }
 
-fn exists(name: &str) -> Error {
-    Error::statement("42P07", format!("relation \"{name}\" already exists"))
-}
-
-/// `text`, a query, under the names that the view has; they may be those it has already.
-fn with_names(
-    text: &str,
-    given: &SchemaRef,
-    shown: &SchemaRef,
-    names: Option<&[String]>,
-) -> String {
-    let is_same = given.fields().iter().zip(shown.fields()).all(|(a, b)| a.name() == b.name());
-    if names.is_none() || is_same {
-        return text.to_owned();
-    }
-    let quoted: Vec<String> = shown
-        .fields()
-        .iter()
-        .map(|field| format!("\"{}\"", field.name().replace('"', "\"\"")))
-        .collect();
-    format!("SELECT * FROM ({text}) AS shown ({})", quoted.join(", "))
-}
-
-/// Whether `view` names `relation`.
-fn reads(view: &MadeView, relation: &TableName) -> bool {
-    use datafusion::sql::sqlparser::ast::visit_relations;
-    let Ok(statements) = limits::parse(&view.sql, usize::MAX) else { return false };
-    let mut found = false;
-    let _: std::ops::ControlFlow<()> = visit_relations(&statements, |name| {
-        if let Ok(parts) = parts(name) {
-            found |= match parts.as_slice() {
-                [table] => *table == relation.table && view.search_schema == relation.schema,
-                [.., schema, table] => *table == relation.table && *schema == relation.schema,
-                [] => false,
-            };
-        }
-        std::ops::ControlFlow::Continue(())
-    });
-    found
+/// The engine's refusal of NULL in a column that takes none, as Postgres words it.
+fn of_null(error: Error, table: &str) -> Error {
+    let text = error.chain();
+    let Some((before, _)) = text.split_once("' is declared as non-nullable") else { return error };
+    let column = before.rsplit('\'').next().unwrap_or_default();
+    let message = format!(
+        "null value in column \"{column}\" of relation \"{table}\" violates not-null constraint"
+    );
+    Error::statement("23502", message)
 }
 
 /// `table`, by the name that the planner finds.

@@ -120,12 +120,13 @@ impl Session {
                 table.held.extend(batches);
                 let Some(rest) = rest else {
                     if bytes(&table.held) > HELD_BYTES_MAX || table.held.len() > 4_096 {
-                        self.flush(name, table).await?;
+                        Box::pin(self.flush(name, table)).await?;
                     }
                     return Ok(written);
                 };
-                self.flush(name, table).await?;
-                let more = self.engine.lake.draft_add(name, &mut table.draft, rest).await?;
+                Box::pin(self.flush(name, table)).await?;
+                let more =
+                    Box::pin(self.engine.lake.draft_add(name, &mut table.draft, rest)).await?;
                 self.reread(name, table).await?;
                 self.check_quota(state, name)?;
                 Ok(written + more)
@@ -141,13 +142,13 @@ impl Session {
         let schema = table.stored.schema();
         let held = std::mem::take(&mut table.held).into_iter().map(Ok);
         let rows = RecordBatchStreamAdapter::new(schema, futures::stream::iter(held));
-        self.engine.lake.draft_add(name, &mut table.draft, Box::pin(rows)).await?;
+        Box::pin(self.engine.lake.draft_add(name, &mut table.draft, Box::pin(rows))).await?;
         self.reread(name, table).await
     }
 
     /// Makes what was just written to files of `table` readable.
     pub(super) async fn reread(&self, name: &TableName, table: &mut PendingTable) -> Result<()> {
-        table.stored = self.engine.lake.draft_table(name, &table.draft).await?.provider();
+        table.stored = Box::pin(self.engine.lake.draft_table(name, &table.draft)).await?.provider();
         Ok(())
     }
 
@@ -165,8 +166,8 @@ impl Session {
                     None => no_table(&name.to_string()),
                 });
             };
-            let draft = self.engine.lake.draft_of(name, table).await?;
-            let stored = self.engine.lake.draft_table(name, &draft).await?.provider();
+            let draft = Box::pin(self.engine.lake.draft_of(name, table)).await?;
+            let stored = Box::pin(self.engine.lake.draft_table(name, &draft)).await?.provider();
             let before = Some(MadeRelation::Table(table.clone()));
             let after = Some(After::Table(PendingTable { draft, held: vec![], stored }));
             state.changes.insert(name.clone(), super::work::Pending { before, after });
@@ -198,8 +199,8 @@ impl Session {
     ) -> Result<()> {
         self.check_quota(state, name)?;
         let layout = Layout { schema, key: vec![], meaning: String::new() };
-        let draft = self.engine.lake.draft_new(name, &layout).await?;
-        let stored = self.engine.lake.draft_table(name, &draft).await?.provider();
+        let draft = Box::pin(self.engine.lake.draft_new(name, &layout)).await?;
+        let stored = Box::pin(self.engine.lake.draft_table(name, &draft)).await?.provider();
         let after = Some(After::Table(PendingTable { draft, held: vec![], stored }));
         self.put(state, name, after);
         Ok(())
@@ -238,7 +239,7 @@ impl Session {
         &self,
         plan: datafusion::logical_expr::LogicalPlan,
     ) -> Result<SendableRecordBatchStream> {
-        self.run(plan).await
+        Box::pin(self.run(plan)).await
     }
 
     /// What is under `name`, a relation of `kind`.
