@@ -25,26 +25,36 @@ pub struct Config {
     pub tls_key: Option<PathBuf>,
     pub tls_required: bool,
     pub connections_max: usize,
+    pub connections_admin_reserved: usize,
     pub connections_unauthenticated_max: usize,
     pub login_timeout_ms: u64,
     pub login_failure_delay_ms: u64,
     pub login_failures_max: u32,
     pub idle_timeout_ms: u64,
+    pub idle_in_transaction_timeout_ms: u64,
     pub statement_timeout_ms: u64,
     pub plan_timeout_ms: u64,
+    pub plans_abandoned_max: usize,
     pub write_stall_timeout_ms: u64,
     pub drain_timeout_ms: u64,
     pub message_bytes_max: usize,
     pub statement_bytes_max: usize,
     pub queries_running_max: usize,
+    pub queries_running_role_max: usize,
     pub queries_queued_max: usize,
     pub queue_timeout_ms: u64,
     pub memory_query_bytes_max: usize,
     pub memory_pool_bytes_max: usize,
+    pub memory_process_bytes_max: u64,
     pub temporary_bytes_max: usize,
     pub spill_dir: Option<PathBuf>,
     pub spill_bytes_max: u64,
     pub result_rows_max: u64,
+    pub result_bytes_max: u64,
+    pub audit_file: Option<PathBuf>,
+    pub audit_file_bytes_max: u64,
+    pub audit_files_max: usize,
+    pub audit_required: bool,
     pub threads: usize,
     pub refresh_interval_ms: u64,
     pub lock_timeout_ms: u64,
@@ -74,26 +84,36 @@ impl Default for Config {
             tls_key: None,
             tls_required: false,
             connections_max: 100,
+            connections_admin_reserved: 3,
             connections_unauthenticated_max: 32,
             login_timeout_ms: 5_000,
             login_failure_delay_ms: 500,
             login_failures_max: 10,
             idle_timeout_ms: 600_000,
+            idle_in_transaction_timeout_ms: 60_000,
             statement_timeout_ms: 300_000,
             plan_timeout_ms: 5_000,
+            plans_abandoned_max: 4,
             write_stall_timeout_ms: 300_000,
             drain_timeout_ms: 30_000,
             message_bytes_max: 16 << 20,
             statement_bytes_max: 256 << 10,
             queries_running_max: 4,
+            queries_running_role_max: 0,
             queries_queued_max: 32,
             queue_timeout_ms: 30_000,
             memory_query_bytes_max: 1 << 30,
             memory_pool_bytes_max: 6 << 30,
+            memory_process_bytes_max: 0,
             temporary_bytes_max: 64 << 20,
             spill_dir: None,
             spill_bytes_max: 10 << 30,
-            result_rows_max: 0,
+            result_rows_max: 10_000_000,
+            result_bytes_max: 2 << 30,
+            audit_file: None,
+            audit_file_bytes_max: 64 << 20,
+            audit_files_max: 10,
+            audit_required: true,
             threads: 0,
             refresh_interval_ms: 500,
             lock_timeout_ms: 30_000,
@@ -143,6 +163,12 @@ pub const SETTINGS: &[Setting] = &[
     ),
     number("connections_max", 1.0, 10_000.0, "connections open at once"),
     number(
+        "connections_admin_reserved",
+        0.0,
+        1_000.0,
+        "connections of connections_max that only roles of kind admin get",
+    ),
+    number(
         "connections_unauthenticated_max",
         1.0,
         1_000.0,
@@ -163,12 +189,24 @@ pub const SETTINGS: &[Setting] = &[
     ),
     number("idle_timeout_ms", 1_000.0, DAY_MS, "milliseconds a session may stay idle"),
     number(
+        "idle_in_transaction_timeout_ms",
+        1_000.0,
+        DAY_MS,
+        "milliseconds a session may stay idle in a transaction",
+    ),
+    number(
         "statement_timeout_ms",
         0.0,
         DAY_MS,
         "milliseconds a statement may run; 0 is no limit; a session may lower it",
     ),
     number("plan_timeout_ms", 100.0, 60_000.0, "milliseconds a statement may take to plan"),
+    number(
+        "plans_abandoned_max",
+        1.0,
+        256.0,
+        "plans given up after plan_timeout_ms that may still compute; a role may have half of them",
+    ),
     number(
         "write_stall_timeout_ms",
         1_000.0,
@@ -189,6 +227,12 @@ pub const SETTINGS: &[Setting] = &[
     ),
     number("statement_bytes_max", 1_024.0, 16_777_216.0, "bytes of one SQL text"),
     number("queries_running_max", 1.0, 256.0, "queries that run at once"),
+    number(
+        "queries_running_role_max",
+        0.0,
+        256.0,
+        "queries of one role that run at once; 0 is one less than queries_running_max",
+    ),
     number("queries_queued_max", 0.0, 10_000.0, "queries that wait for their turn"),
     number("queue_timeout_ms", 100.0, 600_000.0, "milliseconds a query waits for its turn"),
     number(
@@ -204,6 +248,12 @@ pub const SETTINGS: &[Setting] = &[
         "bytes of memory all queries may hold together",
     ),
     number(
+        "memory_process_bytes_max",
+        0.0,
+        TIB,
+        "resident bytes of the process above which the largest query is stopped; 0 is the pool and 1 GiB, at most 80 % of the machine",
+    ),
+    number(
         "temporary_bytes_max",
         0.0,
         TIB,
@@ -215,6 +265,14 @@ pub const SETTINGS: &[Setting] = &[
     ),
     number("spill_bytes_max", 0.0, TIB, "bytes of spilled data at once"),
     number("result_rows_max", 0.0, 1e15, "rows one result may have; 0 is no limit"),
+    number("result_bytes_max", 0.0, TIB, "bytes one result may have; 0 is no limit"),
+    setting(
+        "audit_file",
+        "file with a JSON line for each statement that ended, mode 0600; by default `_audit/audit.jsonl` in a local lake, `runrate-audit.jsonl` here otherwise",
+    ),
+    number("audit_file_bytes_max", 65_536.0, TIB, "bytes of an audit file before the next begins"),
+    number("audit_files_max", 1.0, 10_000.0, "audit files kept, the newest included"),
+    setting("audit_required", "refuse statements while the audit file cannot be written"),
     number("threads", 0.0, 1_024.0, "worker threads and scan partitions; 0 is one a processor"),
     number(
         "refresh_interval_ms",
@@ -315,6 +373,23 @@ impl Config {
         }
     }
 
+    /// Where statements that ended are written down.
+    pub fn audit_path(&self) -> PathBuf {
+        match (&self.audit_file, self.lake.contains("://")) {
+            (Some(path), _) => path.clone(),
+            (None, true) => PathBuf::from("runrate-audit.jsonl"),
+            (None, false) => Path::new(&self.lake).join("_audit").join("audit.jsonl"),
+        }
+    }
+
+    /// Queries of one role that run at once: `queries_running_role_max`, or all turns but one.
+    pub fn queries_running_role_max_resolved(&self) -> usize {
+        match self.queries_running_role_max {
+            0 => self.queries_running_max.saturating_sub(1).max(1),
+            most => most.min(self.queries_running_max),
+        }
+    }
+
     /// Worker threads and scan partitions: `threads`, or one a processor.
     pub fn threads_resolved(&self) -> usize {
         match self.threads {
@@ -383,7 +458,7 @@ mod tests {
             .iter()
             .filter(|row| row.limit.is_none())
             .map(|row| match row.key {
-                "tls_required" => "tls_required = false\n".to_owned(),
+                "tls_required" | "audit_required" => format!("{} = false\n", row.key),
                 "log_format" => "log_format = \"json\"\n".to_owned(),
                 key => format!("{key} = \"x\"\n"),
             })

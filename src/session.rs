@@ -10,6 +10,8 @@
 
 mod access;
 mod barrier;
+mod beside;
+mod caps;
 mod catalog;
 mod dialect;
 mod expand;
@@ -22,14 +24,19 @@ mod memory;
 mod names;
 mod overlay;
 mod pages;
+mod plans;
 mod policy;
 mod postgres;
 mod redact;
+mod references;
 mod repeats;
+mod scope;
 mod settings;
+mod spill;
 mod stop;
 mod told;
 mod unnested;
+mod usage;
 mod workers;
 mod write;
 
@@ -39,6 +46,7 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use datafusion::arrow::datatypes::DataType;
+use datafusion::catalog::TableProvider;
 use datafusion::execution::context::SessionState;
 use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
@@ -53,9 +61,11 @@ pub use access::{Access, Granted, Limits, Profile, Scope, Sight};
 pub use catalog::{CATALOG, ViewDefinition};
 pub use dialect::{MOVED, array_elements, column_name, folded, outermost};
 pub use expand::TableFunctionDefinition;
+pub use limits::parse as parse_statements;
 pub use pages::{FunctionPage, pages as function_pages};
 pub use policy::{Mask, Policies, Policy, check_condition};
 pub use postgres::{SCALE_KEY, shown_places};
+pub use usage::Usage;
 pub use write::{Notice, Write, Written};
 
 use crate::config::Config;
@@ -73,6 +83,8 @@ pub struct Engine {
     base: SessionState,
     runtime: Arc<RuntimeEnv>,
     workers: workers::Workers,
+    abandoned: Arc<plans::Abandoned>,
+    _spill: spill::SpillFolder,
     views: Vec<ViewDefinition>,
     table_functions: Arc<expand::TableFunctions>,
     current: RwLock<Arc<catalog::Generation>>,
@@ -97,7 +109,8 @@ impl Engine {
         table_functions: Vec<TableFunctionDefinition>,
     ) -> Result<Arc<Self>> {
         let lake = Lake::open(&config).await?;
-        let runtime = runtime(&config)?;
+        let spill = spill::SpillFolder::open(config.spill_dir.as_deref())?;
+        let runtime = runtime(&config, spill.path())?;
         let workers = workers::Workers::new(config.threads_resolved())?;
         let (url, store) = lake.object_store();
         // The engine registers the whole local disk by itself; nothing but the lake is to be read.
@@ -115,6 +128,8 @@ impl Engine {
             base,
             runtime,
             workers,
+            abandoned: Arc::default(),
+            _spill: spill,
             views,
             table_functions,
             current: RwLock::new(first),
@@ -145,6 +160,16 @@ impl Engine {
     /// Memory held by running queries (bytes).
     pub fn memory_reserved_bytes(&self) -> usize {
         self.runtime.memory_pool.reserved()
+    }
+
+    /// Bytes of spilled data on disk.
+    pub fn spilled_bytes(&self) -> u64 {
+        self.runtime.disk_manager.used_disk_space()
+    }
+
+    /// Plans that were given up and still compute (count).
+    pub fn plans_abandoned(&self) -> usize {
+        self.abandoned.total()
     }
 
     /// Queries that panicked (count); each was an error of that query only.
@@ -185,7 +210,8 @@ impl Engine {
         }
         let (generation, policies) = (self.generation(), policies.clone());
         let limit = Duration::from_millis(self.config.plan_timeout_ms);
-        on_planning_thread(limit, async move { generation.check(&policies).await }).await
+        let work = async move { generation.check(&policies).await };
+        on_planning_thread(limit, &self.abandoned, "", work).await
     }
 
     /// Whether there is a relation `name`.
@@ -266,6 +292,11 @@ impl Session {
         &self.context
     }
 
+    /// Puts `table` into `schema` beside what the lake has there, for this session.
+    pub fn add_table(&self, schema: &str, name: &str, table: Arc<dyn TableProvider>) {
+        self.tables.add_table(schema, name, table);
+    }
+
     /// Statements of `sql`, in the Postgres dialect.
     ///
     /// # Errors
@@ -309,7 +340,7 @@ impl Session {
     /// planner finds wrong.
     pub async fn plan(&self, statement: Statement) -> Result<LogicalPlan> {
         let plan = self.planned(statement).await?;
-        let state = self.context.state();
+        let state = self.state(self.planning());
         // Before this, `CASE ... THEN 1 ELSE 0.5 END` says that it is a whole number.
         self.on_planning_thread(async move { analyzed(&state, plan) }).await
     }
@@ -333,7 +364,26 @@ impl Session {
         self.say_for_engine(&mut statement)?;
         let plan = self.planned_as_it_is(statement).await?;
         gate::check_plan(&plan)?;
+        limits::check_plan(&plan)?;
         Ok(plan)
+    }
+
+    fn planning(&self) -> scope::Scope {
+        scope::Scope::planning(Duration::from_millis(self.engine.config.plan_timeout_ms))
+    }
+
+    /// The state of the context, for one run of one statement.
+    fn state(&self, scope: scope::Scope) -> SessionState {
+        let mut state = self.context.state();
+        state.config_mut().options_mut().extensions.insert(scope);
+        state.mark_start_execution();
+        state
+    }
+
+    /// Whether `plan` only looks up the catalog or computes a row of constants: it is over at once,
+    /// and need not wait for others.
+    pub fn is_light(&self, plan: &LogicalPlan) -> bool {
+        limits::is_light(plan)
     }
 
     /// Says `statement` as the planner takes it, on the tables as they are now.
@@ -349,7 +399,7 @@ impl Session {
 
     /// The planner's answer, unchecked.
     async fn planned_as_it_is(&self, statement: Statement) -> Result<LogicalPlan> {
-        let state = self.context.state();
+        let state = self.state(self.planning());
         self.on_planning_thread(async move {
             let statement = EngineStatement::Statement(Box::new(statement));
             Ok(state.statement_to_plan(statement).await?)
@@ -362,29 +412,49 @@ impl Session {
     /// # Errors
     /// What the optimizer finds wrong; errors of execution come through the stream.
     pub async fn run(&self, plan: LogicalPlan) -> Result<SendableRecordBatchStream> {
+        Ok(self.start(plan).await?.0)
+    }
+
+    /// As [`Session::run`]; also what the query costs, which can be watched while it runs.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub async fn start(&self, plan: LogicalPlan) -> Result<(SendableRecordBatchStream, Usage)> {
         let is_explained = matches!(plan, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_));
-        let state = self.context.state();
-        let planning = state.clone();
-        let physical = self
-            .on_planning_thread(async move { Ok(planning.create_physical_plan(&plan).await?) })
-            .await?;
-        let pool: Arc<dyn MemoryPool> = Arc::new(memory::QueryPool::new(
-            self.engine.config.memory_query_bytes_max,
+        let configured = self.engine.config.memory_query_bytes_max;
+        let own = self.access.limits().memory_query_bytes_max.unwrap_or(configured);
+        let query_pool = Arc::new(memory::QueryPool::new(
+            own.min(configured),
             self.engine.runtime.memory_pool.clone(),
         ));
+        let pool: Arc<dyn MemoryPool> = query_pool.clone();
+        let stop = stop::Stop::default();
+        let mut state = self.state(self.planning().counting(&pool, stop.clone()));
+        let (physical, logical, state) = self
+            .on_planning_thread(async move {
+                let logical = state.optimize(&plan)?;
+                if let Some(rows) = caps::rows_at_once(&logical)? {
+                    let rows = rows.min(state.config().batch_size()).to_string();
+                    let options = state.config_mut().options_mut();
+                    options.set("datafusion.execution.batch_size", &rows)?;
+                    state.mark_start_execution();
+                }
+                let physical = state.query_planner().create_physical_plan(&logical, &state);
+                Ok((physical.await?, logical, state))
+            })
+            .await?;
+        let usage = Usage::new(query_pool, physical.clone(), &logical);
         let runtime = RuntimeEnv { memory_pool: pool, ..self.engine.runtime.as_ref().clone() };
         let task = TaskContext::from(&state).with_runtime(Arc::new(runtime));
-        let mut rows = self.engine.workers.run(physical, Arc::new(task));
+        let mut rows = self.engine.workers.run(physical, Arc::new(task), stop);
         if !self.access.policies().is_empty() {
             rows = redact::without_values(rows);
         }
-        match is_explained {
-            true => {
-                let prefix = self.engine.lake.prefix()?;
-                Ok(explain::without_prefix(rows, prefix, self.access.is_admin()))
-            }
-            false => Ok(rows),
+        if is_explained {
+            let prefix = self.engine.lake.prefix()?;
+            rows = explain::without_prefix(rows, prefix, self.access.is_admin());
         }
+        Ok((rows, usage))
     }
 
     /// Parses, plans and starts the one statement of `sql`.
@@ -406,28 +476,43 @@ impl Session {
         F: Future<Output = Result<T>> + Send + 'static,
     {
         let limit = Duration::from_millis(self.engine.config.plan_timeout_ms);
-        on_planning_thread(limit, work).await
+        let (abandoned, most) = (&self.engine.abandoned, self.engine.config.plans_abandoned_max);
+        abandoned.check(self.access.role(), most)?;
+        on_planning_thread(limit, abandoned, self.access.role(), work).await
     }
 }
 
-/// Runs `work` on a thread with a large stack, for at most `limit`.
-async fn on_planning_thread<T, F>(limit: Duration, work: F) -> Result<T>
+/// Runs `work` of `role` on a thread with a large stack, for at most `limit`; if it takes longer, the
+/// thread is counted among the `abandoned` until it ends.
+async fn on_planning_thread<T, F>(
+    limit: Duration,
+    abandoned: &Arc<plans::Abandoned>,
+    role: &str,
+    work: F,
+) -> Result<T>
 where
     T: Send + 'static,
     F: Future<Output = Result<T>> + Send + 'static,
 {
     let (sender, receiver) = tokio::sync::oneshot::channel();
+    // Given to the thread when it is abandoned, so that it is counted until it ends.
+    let (counting, counted) = std::sync::mpsc::channel::<plans::Counted>();
     let handle = tokio::runtime::Handle::current();
     std::thread::Builder::new()
         .name("plan".into())
         .stack_size(PLAN_STACK_BYTES)
-        .spawn(move || drop(sender.send(handle.block_on(work))))
+        .spawn(move || {
+            drop(sender.send(handle.block_on(work)));
+            drop(counted);
+        })
         .map_err(|e| Error::file("start a planning thread for", "statement", e))?;
     match tokio::time::timeout(limit, receiver).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(_)) => Err(Error::statement("XX000", "planning ended without an answer")),
         Err(_) => {
             tracing::warn!(limit_ms = limit.as_millis() as u64, "planning abandoned");
+            // If it has ended just now, nobody receives it, and it is not counted.
+            drop(counting.send(abandoned.count(role)));
             Err(Error::statement(
                 "54001",
                 format!("statement took longer than {} ms to plan", limit.as_millis()),
@@ -442,16 +527,13 @@ fn analyzed(state: &SessionState, plan: LogicalPlan) -> Result<LogicalPlan> {
 }
 
 /// Memory, spill space and caches shared by all sessions.
-fn runtime(config: &Config) -> Result<Arc<RuntimeEnv>> {
+fn runtime(config: &Config, spill: &std::path::Path) -> Result<Arc<RuntimeEnv>> {
     let most = std::num::NonZeroUsize::MIN.saturating_add(4);
     let pool = TrackConsumersPool::new(GreedyMemoryPool::new(config.memory_pool_bytes_max), most);
-    let mut builder = RuntimeEnvBuilder::new()
+    let builder = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(pool))
-        .with_max_temp_directory_size(config.spill_bytes_max);
-    if let Some(dir) = &config.spill_dir {
-        std::fs::create_dir_all(dir).map_err(|e| Error::file("create", dir, e))?;
-        builder = builder.with_temp_file_path(dir);
-    }
+        .with_max_temp_directory_size(config.spill_bytes_max)
+        .with_temp_file_path(spill);
     Ok(builder.build_arc()?)
 }
 
@@ -473,12 +555,13 @@ fn base_state(config: &Config, runtime: Arc<RuntimeEnv>) -> Result<SessionState>
         .with_config(options)
         .with_runtime_env(runtime)
         .with_physical_optimizer_rule(Arc::new(workers::YieldAfterJoins))
-        .with_optimizer_rules(unnested::KeysRepeat::among(Optimizer::new().rules))
+        .with_optimizer_rules(scope::timed(unnested::KeysRepeat::among(Optimizer::new().rules)))
         .build();
     let context = SessionContext::new_with_state(state);
     context.register_udf(settings::session_as_of());
     postgres::register(&context);
     let mut state = context.state();
     runrate_udfs::register_all(&mut state)?;
+    caps::install(&mut state)?;
     Ok(state)
 }

@@ -1,4 +1,4 @@
-//! `runrate serve`: answer until a signal says otherwise.
+//! `runrate serve`: answer until a signal says otherwise; SIGHUP reads roles and certificates again.
 
 use std::sync::Arc;
 

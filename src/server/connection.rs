@@ -1,7 +1,7 @@
 //! One connection: messages in, answers out, until it ends.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -11,17 +11,18 @@ use pgwire::messages::PgWireFrontendMessage as Message;
 use tokio::io::AsyncWriteExt;
 use tracing::Instrument;
 
-use super::cancel::{Registration, shutting_down};
+use super::cancel::{Registration, Visitor, shutting_down};
 use super::cursors::Cursor;
 use super::fault::{Fault, Severity};
 use super::framing::{self, Frame, Frames, Stream};
 use super::login::{self, Startup};
+use super::masking::Masked;
 use super::metrics::METRICS;
 use super::outbox::{Outbox, TransactionStatus};
 use super::prepared::{Portal, Prepared};
 use super::settings::{self, Settings};
 use super::wire::Wire;
-use super::{Shared, roles};
+use super::{Shared, monitor, roles};
 use crate::session::{Access, Session};
 
 /// Prepared statements, and portals, that a session may keep (count).
@@ -38,6 +39,12 @@ pub(super) struct Connection {
     pub(super) statements: HashMap<String, Arc<Prepared>>,
     pub(super) portals: HashMap<String, Portal>,
     pub(super) cursors: HashMap<String, Cursor>,
+    /// What the client says now, for the audit file.
+    pub(super) source: String,
+    /// Queries that ended (count).
+    pub(super) statements_ended: u64,
+    /// Whether the error that is told next is written down.
+    is_noted: bool,
     /// Whether a write outside a transaction is one of its own.
     pub(super) commits_at_once: bool,
     /// Whether a message of the extended protocol failed: the rest is skipped up to Sync.
@@ -67,7 +74,7 @@ pub(super) struct Opened {
     pub(super) stream: Stream,
     pub(super) version: i32,
     pub(super) startup: Bytes,
-    pub(super) peer: IpAddr,
+    pub(super) peer: SocketAddr,
     pub(super) is_encrypted: bool,
 }
 
@@ -82,7 +89,7 @@ pub(super) async fn serve(shared: Arc<Shared>, opened: Opened, permits: (impl Se
     let limit = Duration::from_millis(shared.engine.config().login_timeout_ms);
     let log_in = async {
         let startup = Startup::parse(version, startup).map_err(|fault| (fault, Duration::ZERO))?;
-        let attempt = login::Attempt { startup, peer, is_encrypted };
+        let attempt = login::Attempt { startup, peer: peer.ip(), is_encrypted };
         login::log_in(&shared, attempt, &mut frames, &mut writer).await
     };
     let outcome = match tokio::time::timeout(limit, log_in).await {
@@ -101,13 +108,14 @@ pub(super) async fn serve(shared: Arc<Shared>, opened: Opened, permits: (impl Se
     drop(ends_login);
     let edition = access.0;
     METRICS.logins_ok.add(1);
+    login_event(&shared, &startup.user, &peer.to_string(), "00000");
     let _counted = Counted::new();
     let config = shared.engine.config();
     frames.raise_limit(config.message_bytes_max);
     let stall = Duration::from_millis(config.write_stall_timeout_ms);
     let mut wire = Wire::new(frames, writer, stall);
     let span = tracing::info_span!("conn", user = startup.user);
-    match Connection::start(shared, &startup, access.1, &mut wire) {
+    match Connection::greet(shared, &startup, access.1, peer, &mut wire) {
         Ok((session, settings, registration)) => {
             let connection = Connection {
                 shared: session.0,
@@ -119,17 +127,27 @@ pub(super) async fn serve(shared: Arc<Shared>, opened: Opened, permits: (impl Se
                 statements: HashMap::new(),
                 portals: HashMap::new(),
                 cursors: HashMap::new(),
+                source: String::new(),
+                statements_ended: 0,
+                is_noted: false,
                 commits_at_once: false,
                 is_skipping: false,
                 edition,
             };
-            connection.run().instrument(span).await;
+            Box::pin(connection.run()).instrument(span).await;
         }
         Err(fault) => {
             wire.outbox.error(&fault.into_fatal());
             drop(wire.flush().await);
         }
     }
+}
+
+/// Writes down a login: `sqlstate` is 00000 if it was let in.
+pub(super) fn login_event(shared: &Shared, role: &str, client: &str, sqlstate: &str) {
+    let result = if sqlstate == "00000" { "ok" } else { "failed" };
+    let more = serde_json::json!({ "result": result, "sqlstate": sqlstate });
+    shared.audit.event("login", role, client, more);
 }
 
 /// Says why, and ends; before login everything is FATAL.
@@ -148,10 +166,11 @@ type Started = ((Arc<Shared>, Session), Settings, Registration);
 
 impl Connection {
     /// What a client is told between its login and its first statement.
-    fn start(
+    fn greet(
         shared: Arc<Shared>,
         startup: &Startup,
         access: Access,
+        client: SocketAddr,
         wire: &mut Wire,
     ) -> Result<Started, Fault> {
         let session = shared.engine.session_with(Arc::new(access));
@@ -173,8 +192,22 @@ impl Connection {
         // Protocol 3.0 knows secrets of four bytes only.
         let long = roles::random_bytes::<32>()?;
         let secret = if startup.minor >= 2 { &long[..] } else { &long[..4] };
-        let registration = shared.sessions.register(secret);
+        let access = session.access();
+        if !access.is_admin() && shared.is_nearly_full() {
+            let message = "remaining connection slots are reserved for admin roles";
+            return Err(Fault::fatal("53300", message));
+        }
+        let limits = access.limits();
+        let visitor = Visitor {
+            role: access.role().to_owned(),
+            client: Some(client),
+            application_name: settings.show("application_name")?.1.to_owned(),
+            connections_max: limits.connections_max,
+            queries_running_max: limits.queries_running_max,
+        };
+        let registration = shared.sessions.register(visitor, secret)?;
         shared.catalog.install(&session, registration.process)?;
+        monitor::install(&shared, &session)?;
         for (name, value) in settings.reported() {
             wire.outbox.parameter_status(name, value);
         }
@@ -187,7 +220,7 @@ impl Connection {
         tracing::debug!("connected");
         loop {
             let outcome = match self.next().await {
-                Ok(Some(frame)) => self.answer(frame).await,
+                Ok(Some(frame)) => Box::pin(self.answer(frame)).await,
                 Ok(None) => break,
                 Err(fault) => Err(fault),
             };
@@ -207,14 +240,20 @@ impl Connection {
 
     /// The next message, if it comes in time.
     async fn next(&mut self) -> Result<Option<Frame>, Fault> {
-        let limit = Duration::from_millis(self.shared.engine.config().idle_timeout_ms);
-        let (sqlstate, what) = match self.status {
-            TransactionStatus::Idle => ("57P05", "idle-session timeout"),
-            _ => ("25P03", "idle-in-transaction timeout"),
+        let config = self.shared.engine.config();
+        let (limit_ms, sqlstate, what) = match self.status {
+            TransactionStatus::Idle => (config.idle_timeout_ms, "57P05", "idle-session timeout"),
+            _ => {
+                let limit_ms = config.idle_in_transaction_timeout_ms;
+                (limit_ms.min(config.idle_timeout_ms), "25P03", "idle-in-transaction timeout")
+            }
         };
+        let limit = Duration::from_millis(limit_ms);
+        let terminated = self.registration.terminated();
         tokio::select! {
             biased;
             () = self.shared.draining.cancelled() => Err(shutting_down()),
+            () = terminated.cancelled() => Err(shutting_down()),
             outcome = tokio::time::timeout(limit, self.wire.next()) => match outcome {
                 Ok(outcome) => outcome,
                 Err(_) => {
@@ -290,6 +329,9 @@ impl Connection {
     /// Tells the client what went wrong; an open transaction has failed with it.
     pub(super) fn failed(&mut self, fault: &Fault) {
         self.wire.outbox.error(fault);
+        if !std::mem::take(&mut self.is_noted) {
+            self.note(Some(fault));
+        }
         if self.status == TransactionStatus::Open {
             self.status = TransactionStatus::Failed;
         }
@@ -300,6 +342,11 @@ impl Connection {
         if self.status == TransactionStatus::Idle {
             self.portals.clear();
         }
+        self.registration.rest(match self.status {
+            TransactionStatus::Idle => "idle",
+            TransactionStatus::Open => "idle in transaction",
+            TransactionStatus::Failed => "idle in transaction (aborted)",
+        });
         self.wire.outbox.ready(self.status);
     }
 
@@ -312,14 +359,37 @@ impl Connection {
             .with_hint("Close those that are not needed any more."))
     }
 
-    /// Logs and counts a statement that ended.
-    pub(super) fn ended(&self, begun: Instant, rows: u64, bytes: u64, fault: Option<&Fault>) {
-        let elapsed = begun.elapsed();
-        METRICS.query(elapsed, fault.is_none());
+    /// Logs, counts and writes down a query that ended.
+    pub(super) fn ended(&mut self, begun: Instant, rows: u64, bytes: u64, fault: Option<&Fault>) {
         METRICS.rows.add(rows);
         METRICS.bytes.add(bytes);
         let sqlstate = fault.map_or("00000", |fault| fault.sqlstate.as_str());
-        let elapsed_ms = elapsed.as_secs_f64() * 1e3;
+        let elapsed_ms = begun.elapsed().as_secs_f64() * 1e3;
         tracing::info!(rows, bytes, elapsed_ms, sqlstate, "query");
+        self.statements_ended += 1;
+        if let Some(record) = self.registration.open_record() {
+            record.total(rows, bytes);
+        }
+        self.is_noted = fault.is_some();
+        self.note(fault);
+    }
+
+    /// Writes down a command that was done.
+    pub(super) fn note_command(&mut self) {
+        self.note(None);
+    }
+
+    /// Writes down how the statement ended that runs, or one that came to nothing.
+    fn note(&self, fault: Option<&Fault>) {
+        let sqlstate = fault.map_or("00000", |fault| fault.sqlstate.as_str());
+        let record = self.registration.open_record().unwrap_or_else(|| {
+            let said = Masked::of(&self.source);
+            self.registration.begin(said, None, Default::default()).record.clone()
+        });
+        self.registration.end(&record, sqlstate);
+        let phases = [record.plan(), record.queue(), record.execution()];
+        METRICS.query(&record.origin.role, sqlstate, phases);
+        METRICS.spilled_bytes.add(record.ended().map_or(0, |ended| ended.spilled_bytes));
+        self.shared.audit.statement(&record);
     }
 }

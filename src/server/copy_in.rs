@@ -14,6 +14,7 @@ use super::copy::{Options, one_byte, unsupported};
 use super::copy_rows::{Forced, Form, RowReader};
 use super::fault::Fault;
 use super::framing::{Body, Frames};
+use super::masking::Masked;
 use super::names::folded;
 use super::settings;
 use crate::error::{Error, Result};
@@ -130,8 +131,7 @@ impl Connection {
     }
 
     async fn copied(&mut self, copy: &CopyIn) -> Result<u64, Fault> {
-        let limit_ms = self.settings.statement_timeout_ms(self.shared.engine.config());
-        let stops = self.registration.begin(limit_ms, self.shared.stopping.clone());
+        let stops = self.begin_said(Masked::of(&self.source))?;
         let schema = Box::pin(self.session.copied_columns(&copy.table, &copy.columns)).await?;
         let (form, forced) = (copy.form()?, copy.forced(&schema)?);
         let is_binary = matches!(form, Form::Binary);

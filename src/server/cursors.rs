@@ -12,7 +12,6 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::connection::Connection;
 use super::encode::{Form, Format};
-use super::execute::start;
 use super::fault::Fault;
 use super::names::folded;
 use super::outbox::TransactionStatus;
@@ -182,7 +181,7 @@ impl Connection {
             _ => &own[..],
         };
         let begun = Instant::now();
-        let moved = self.advance(&mut cursor, fetch, formats).await;
+        let moved = Box::pin(self.advance(&mut cursor, fetch, formats)).await;
         match &moved {
             Ok(progress) => self.ended(begun, progress.rows, progress.bytes, None),
             Err(fault) => self.ended(begun, 0, 0, Some(fault)),
@@ -223,18 +222,16 @@ impl Connection {
         if cursor.is_done || wanted == Some(0) {
             return Ok(nothing);
         }
-        let limit_ms = self.settings.statement_timeout_ms(self.shared.engine.config());
-        let stops = self.registration.begin(limit_ms, self.shared.stopping.clone());
-        let mut turn = self.shared.turns.take(&stops, &mut self.wire.frames).await?;
-        let mut rows = match cursor.rows.take() {
-            Some(rows) => rows,
+        let stops = self.begin_query(&cursor.query)?;
+        let (mut rows, mut turn) = match cursor.rows.take() {
+            Some(rows) => {
+                let turn = self.go_on(rows.watch(), &stops).await?;
+                (rows, turn)
+            }
             None => {
-                let starting = guarded(start(&self.session, &cursor.query, &cursor.values));
-                tokio::select! {
-                    biased;
-                    fault = stops.stopped(&mut self.wire.frames) => return Err(fault),
-                    started = starting => started??.0,
-                }
+                let started = Box::pin(self.start(&cursor.query, &cursor.values, &stops));
+                let (rows, _, turn) = started.await?;
+                (rows, turn)
             }
         };
         let mut passed = rows.pass(skipped, &stops, &mut self.wire).await?;
@@ -246,7 +243,7 @@ impl Connection {
                 false => {
                     let zone = settings::zone(&self.session);
                     let sending = Sending { form: Form::Rows(formats), zone, rows_max };
-                    rows.send(sending, &mut self.wire, &stops, &mut turn).await?
+                    Box::pin(rows.send(sending, &mut self.wire, &stops, &mut turn)).await?
                 }
             };
             cursor.position += passed.rows;

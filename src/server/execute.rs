@@ -13,8 +13,8 @@ use super::encode::{CopyFormat, Form, Format};
 use super::fault::{Fault, Severity};
 use super::outbox::TransactionStatus;
 use super::parameters;
-use super::prepared::{Columns, Prepared, Query, is_of_rows};
-use super::rows::{Rows, Sending, guarded};
+use super::prepared::{Prepared, Query, is_of_rows};
+use super::rows::Sending;
 use super::settings;
 use super::statement::{Command, Discarded};
 
@@ -24,6 +24,7 @@ impl Connection {
     /// # Errors
     /// Those that end the connection; the others are told the client.
     pub(super) async fn simple(&mut self, sql: &str) -> Result<(), Fault> {
+        self.source = sql.to_owned();
         let statements = match self.session.parse(sql) {
             Ok(statements) => statements,
             Err(error) => {
@@ -62,6 +63,9 @@ impl Connection {
         mut statement: Statement,
         text: Option<&str>,
     ) -> Result<(), Fault> {
+        if text.is_none() {
+            self.source = statement.to_string();
+        }
         let is_prepared = matches!(statement, Statement::Prepare { .. });
         if !is_prepared && parameters::count(&mut statement)? > 0 {
             return Err(Fault::error("42P02", "there is no parameter $1"));
@@ -83,12 +87,27 @@ impl Connection {
                         self.wire.outbox.complete(&tag);
                         Ok(())
                     }
-                    (None, Some(command)) => Box::pin(self.command(command, None)).await,
+                    (None, Some(command)) => Box::pin(self.noted_command(command, None)).await,
                     (None, None) => Ok(()),
                 }
             }
-            command => Box::pin(self.command(command, None)).await,
+            command => Box::pin(self.noted_command(command, None)).await,
         }
+    }
+
+    /// As [`Connection::command`], and writes down that it was done.
+    pub(super) async fn noted_command(
+        &mut self,
+        command: Command,
+        formats: Option<&[Format]>,
+    ) -> Result<(), Fault> {
+        let before = self.statements_ended;
+        Box::pin(self.command(command, formats)).await?;
+        // Those that run a query did so themselves.
+        if self.statements_ended == before {
+            self.note_command();
+        }
+        Ok(())
     }
 
     /// Plans `query`, announces its columns and sends all its rows as text.
@@ -116,20 +135,15 @@ impl Connection {
         copy: Option<&CopyOut>,
     ) -> Result<u64, Fault> {
         let begun = Instant::now();
-        let limit_ms = self.settings.statement_timeout_ms(self.shared.engine.config());
-        let stops = self.registration.begin(limit_ms, self.shared.stopping.clone());
+        let stops = self.begin_query(query)?;
         let outcome = async {
-            let mut turn = self.shared.turns.take(&stops, &mut self.wire.frames).await?;
-            let (mut rows, columns) = tokio::select! {
-                biased;
-                fault = stops.stopped(&mut self.wire.frames) => return Err(fault),
-                started = guarded(start(&self.session, query, values)) => started??,
-            };
+            let started = Box::pin(self.start(query, values, &stops)).await?;
+            let (mut rows, columns, mut turn) = started;
             let zone = settings::zone(&self.session);
             let Some(copy) = copy else {
                 self.wire.outbox.row_description(&columns, &[]);
                 let sending = Sending { form: Form::Rows(&[]), zone, rows_max: 0 };
-                return rows.send(sending, &mut self.wire, &stops, &mut turn).await;
+                return Box::pin(rows.send(sending, &mut self.wire, &stops, &mut turn)).await;
             };
             let format = copy.format(&columns)?;
             let is_binary = format == CopyFormat::Binary;
@@ -143,7 +157,8 @@ impl Connection {
                 })?;
             }
             let sending = Sending { form: Form::Copy(&format), zone, rows_max: 0 };
-            let progress = rows.send(sending, &mut self.wire, &stops, &mut turn).await?;
+            let sent = Box::pin(rows.send(sending, &mut self.wire, &stops, &mut turn));
+            let progress = sent.await?;
             if is_binary {
                 copy_data(&mut self.wire.outbox.bytes, |out| {
                     out.extend_from_slice(if progress.rows == 0 { BINARY_HEAD } else { &[] });
@@ -317,6 +332,9 @@ impl Connection {
         {
             tracing::error!(name, error = error.chain(), "a setting was not taken back");
         }
+        if name == "application_name" {
+            self.registration.rename(value);
+        }
         if settings::is_reported(name) {
             self.wire.outbox.parameter_status(name, value);
         }
@@ -393,15 +411,4 @@ impl Connection {
         }
         Ok(())
     }
-}
-
-/// Plans `query` and starts it.
-pub(super) async fn start(
-    session: &crate::session::Session,
-    query: &Query,
-    values: &std::collections::BTreeMap<usize, datafusion::sql::sqlparser::ast::Expr>,
-) -> Result<(Rows, Columns), Fault> {
-    let (plan, columns) = query.plan(session, values).await?;
-    let stream = session.run(plan).await?;
-    Ok((Rows::new(stream), columns))
 }

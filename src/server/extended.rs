@@ -7,7 +7,6 @@ use pgwire::messages::extendedquery::{Bind, Close, Describe, Execute, Parse};
 
 use super::connection::Connection;
 use super::encode::Form;
-use super::execute::start;
 use super::fault::Fault;
 use super::parameters::Sent;
 use super::prepared::{Portal, Prepared, formats};
@@ -19,6 +18,7 @@ const STATEMENT: u8 = b'S';
 
 impl Connection {
     pub(super) async fn parse(&mut self, parse: Parse) -> Result<(), Fault> {
+        self.source = parse.query.clone();
         let name = parse.name.unwrap_or_default();
         if !name.is_empty() {
             if self.statements.contains_key(&name) {
@@ -106,6 +106,7 @@ impl Connection {
         if let Command::Declare(declared) = &mut command {
             declared.values = portal.values.clone();
         }
+        self.source.clone_from(&portal.prepared.source);
         if let Command::Write(statement) = &command {
             self.check_transaction()?;
             let tag = Box::pin(self.write(statement, &portal.values)).await?;
@@ -113,13 +114,13 @@ impl Connection {
             return Ok(());
         }
         if portal.prepared.query.is_none() {
-            Box::pin(self.command(command, Some(&portal.formats))).await?;
+            Box::pin(self.noted_command(command, Some(&portal.formats))).await?;
             return Ok(());
         }
         self.check_transaction()?;
         let rows_max = u64::try_from(execute.max_rows).unwrap_or(0);
         let begun = Instant::now();
-        match self.continue_portal(portal, rows_max).await {
+        match Box::pin(self.continue_portal(portal, rows_max)).await {
             Ok((portal, rows, bytes)) => {
                 self.ended(begun, rows, bytes, None);
                 if portal.is_done {
@@ -146,17 +147,15 @@ impl Connection {
         let (Some(query), false) = (&prepared.query, portal.is_done) else {
             return Ok((portal, 0, 0));
         };
-        let limit_ms = self.settings.statement_timeout_ms(self.shared.engine.config());
-        let stops = self.registration.begin(limit_ms, self.shared.stopping.clone());
-        let mut turn = self.shared.turns.take(&stops, &mut self.wire.frames).await?;
-        let mut rows = match portal.rows.take() {
-            Some(rows) => rows,
+        let stops = self.begin_query(query)?;
+        let (mut rows, mut turn) = match portal.rows.take() {
+            Some(rows) => {
+                let turn = self.go_on(rows.watch(), &stops).await?;
+                (rows, turn)
+            }
             None => {
-                let (rows, columns) = tokio::select! {
-                    biased;
-                    fault = stops.stopped(&mut self.wire.frames) => return Err(fault),
-                    started = guarded(start(&self.session, query, &portal.values)) => started??,
-                };
+                let started = Box::pin(self.start(query, &portal.values, &stops));
+                let (rows, columns, turn) = started.await?;
                 let types = |columns: &[super::outbox::ColumnDescription]| -> Vec<u32> {
                     columns.iter().map(|column| column.pg_type.oid).collect()
                 };
@@ -165,12 +164,12 @@ impl Connection {
                     // A table changed since Parse; the client would read bytes of another type.
                     return Err(Fault::error("0A000", "cached plan must not change result type"));
                 }
-                rows
+                (rows, turn)
             }
         };
         let zone = settings::zone(&self.session);
         let sending = Sending { form: Form::Rows(&portal.formats), zone, rows_max };
-        let progress = rows.send(sending, &mut self.wire, &stops, &mut turn).await?;
+        let progress = Box::pin(rows.send(sending, &mut self.wire, &stops, &mut turn)).await?;
         portal.is_done = progress.is_end;
         portal.rows = (!progress.is_end).then_some(rows);
         Ok((portal, progress.rows, progress.bytes))

@@ -13,6 +13,7 @@ use pgwire::api::auth::sasl::scram::ScramServerAuth;
 use tokio::io::{AsyncWriteExt, WriteHalf};
 
 use super::Shared;
+use super::connection::login_event;
 use super::fault::Fault;
 use super::framing::{Body, Frames, Stream, invalid};
 use super::metrics::METRICS;
@@ -150,6 +151,7 @@ pub(super) async fn log_in(
     let fail = |fault: Fault, delay| {
         METRICS.logins_failed.add(1);
         tracing::warn!(user = startup.user, %peer, sqlstate = fault.sqlstate, "login failed");
+        login_event(shared, &startup.user, &peer.to_string(), &fault.sqlstate);
         (fault, delay)
     };
     if let Some(left) = shared.throttle.refused(peer, Instant::now()) {
@@ -164,7 +166,8 @@ pub(super) async fn log_in(
     let access = roles.access(&startup.user);
     let access = access.filter(|access| !access.is_admin() || peer.to_canonical().is_loopback());
     let verifier = roles.verifier(&startup.user).filter(|_| access.is_some());
-    let exchange = shared.encryption.exchange(is_encrypted);
+    let encryption = shared.encryption();
+    let exchange = encryption.exchange(is_encrypted);
     let known = verifier.cloned().ok_or_else(|| shared.pretender.verifier(&startup.user));
     let proven = prove(&startup, known, &exchange, frames, writer).await;
     match (proven, access) {

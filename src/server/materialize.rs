@@ -8,6 +8,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::connection::Connection;
 use super::fault::Fault;
+use super::masking::Masked;
 use super::outbox::TransactionStatus;
 use super::rows::guarded;
 use crate::error::{Error, Result};
@@ -81,8 +82,7 @@ impl Connection {
             return Err(Fault::error("42P01", format!("there is no report \"{}\"", asked.name)));
         };
         let begun = Instant::now();
-        let limit_ms = self.settings.statement_timeout_ms(engine.config());
-        let stops = self.registration.begin(limit_ms, self.shared.stopping.clone());
+        let stops = self.begin_said(Masked::of(&self.source))?;
         let outcome = async {
             let _turn = self.shared.turns.take(&stops, &mut self.wire.frames).await?;
             let as_of = self.session.show("runrate.as_of").and_then(|day| day.parse().ok());

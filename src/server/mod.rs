@@ -6,6 +6,8 @@
 //! The loop is our own, because cancel, time limits and a client that is gone must stop the row
 //! stream itself, and because before login nothing but login may be heard.
 
+mod activity;
+mod audit;
 mod cancel;
 mod catalog;
 mod configure;
@@ -20,10 +22,16 @@ mod execute;
 mod extended;
 mod fault;
 mod framing;
+#[doc(hidden)]
+pub mod fuzzing;
+mod guard;
 mod http;
+mod loads;
 mod login;
+mod masking;
 mod materialize;
 mod metrics;
+mod monitor;
 mod names;
 mod outbox;
 mod parameters;
@@ -32,6 +40,7 @@ mod prepared;
 pub mod roles;
 mod rows;
 mod settings;
+mod start;
 mod statement;
 mod throttle;
 mod tls;
@@ -39,13 +48,15 @@ mod turns;
 mod wire;
 mod write;
 
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Semaphore;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -64,7 +75,10 @@ struct Shared {
     sessions: Arc<cancel::Sessions>,
     catalog: catalog::Catalog,
     turns: Arc<turns::Turns>,
-    encryption: Encryption,
+    light_turns: Arc<turns::Turns>,
+    audit: audit::Audit,
+    encryption: RwLock<Encryption>,
+    address: SocketAddr,
     /// Connections that may be open, and those of them that have not logged in.
     connections: Arc<Semaphore>,
     unauthenticated: Arc<Semaphore>,
@@ -73,11 +87,42 @@ struct Shared {
     stopping: CancellationToken,
 }
 
+impl Shared {
+    /// Whether only the connections are left that are kept for admins.
+    fn is_nearly_full(&self) -> bool {
+        let config = self.engine.config();
+        // A server for very few keeps at least half of them for everybody.
+        let reserved = config.connections_admin_reserved.min(config.connections_max / 2);
+        self.connections.available_permits() < reserved
+    }
+
+    fn encryption(&self) -> Encryption {
+        self.encryption.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads the certificate again; one that cannot be trusted changes nothing.
+    fn reload(&self) {
+        let outcome = Encryption::load(self.engine.config(), self.address);
+        let is_ok = outcome.is_ok();
+        match outcome {
+            Ok(next) => {
+                *self.encryption.write().unwrap_or_else(PoisonError::into_inner) = next;
+                tracing::info!("the certificate was read again");
+            }
+            Err(error) => {
+                tracing::error!(error = error.chain(), "the certificate cannot be read again");
+            }
+        }
+        self.audit.event("reload", "", "", json!({ "is_ok": is_ok }));
+    }
+}
+
 /// A server that listens but does not answer yet.
 pub struct Server {
     shared: Arc<Shared>,
     listener: TcpListener,
     http: TcpListener,
+    hangup: Signal,
 }
 
 impl std::fmt::Debug for Server {
@@ -106,6 +151,9 @@ impl Server {
                 reason: format!("must be a loopback address, got {}", config.http),
             });
         }
+        // Heard from now on: before, it would end the process.
+        let hangup =
+            signal(SignalKind::hangup()).map_err(|e| Error::file("watch", "signals", e))?;
         let shared = Shared {
             roles,
             pretender: roles::Pretender::new()?,
@@ -113,14 +161,17 @@ impl Server {
             sessions: Arc::default(),
             catalog: catalog::Catalog::new(&engine)?,
             turns: turns::Turns::new(config),
-            encryption,
+            light_turns: turns::Turns::light(config),
+            audit: audit::Audit::open(config)?,
+            encryption: RwLock::new(encryption),
+            address,
             connections: Arc::new(Semaphore::new(config.connections_max)),
             unauthenticated: Arc::new(Semaphore::new(config.connections_unauthenticated_max)),
             draining: CancellationToken::new(),
             stopping: CancellationToken::new(),
             engine,
         };
-        Ok(Self { shared: Arc::new(shared), listener, http })
+        Ok(Self { shared: Arc::new(shared), listener, http, hangup })
     }
 
     /// Address of the Postgres protocol.
@@ -142,17 +193,20 @@ impl Server {
     /// Answers until `shutdown`, then lets running statements end within `drain_timeout_ms`; a
     /// second `hurry` ends them at once.
     pub async fn run(self, shutdown: CancellationToken, hurry: CancellationToken) {
-        let Self { shared, listener, http } = self;
+        let Self { shared, listener, http, hangup } = self;
         let tasks = TaskTracker::new();
         tokio::spawn(http::serve(http, shared.clone()));
         let refreshing = tokio::spawn(refresh(shared.clone()));
-        let asked = tokio::spawn(reload_when_asked(shared.clone()));
+        let guarding = tokio::spawn(guard::watch(shared.clone()));
+        let version = env!("CARGO_PKG_VERSION");
+        shared.audit.event("start", "", "", json!({ "version": version }));
+        let asked = tokio::spawn(reload_when_asked(shared.clone(), hangup));
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 accepted = listener.accept() => match accepted {
-                    Ok((socket, peer)) => {
-                        drop(tasks.spawn(take(shared.clone(), socket, peer.ip())));
+                    Ok((socket, client)) => {
+                        drop(tasks.spawn(take(shared.clone(), socket, client)));
                     }
                     Err(error) => {
                         // Out of file descriptors, mostly: closing connections will free some.
@@ -176,6 +230,11 @@ impl Server {
         drop(tokio::time::timeout(Duration::from_secs(2), tasks.wait()).await);
         refreshing.abort();
         asked.abort();
+        guarding.abort();
+        shared.audit.event("stop", "", "", json!({}));
+        let audited = shared.clone();
+        // Waits for the disk, which must not hold up a thread that others share.
+        drop(tokio::task::spawn_blocking(move || audited.audit.close()).await);
         tracing::info!("server stopped");
     }
 }
@@ -210,41 +269,68 @@ async fn refresh(shared: Arc<Shared>) {
     }
 }
 
-/// Reads the roles again at each SIGHUP, whether or not their file looks changed.
-async fn reload_when_asked(shared: Arc<Shared>) {
-    let mut asked = match signal(SignalKind::hangup()) {
-        Ok(asked) => asked,
-        Err(error) => return tracing::error!(%error, "SIGHUP cannot be heard"),
-    };
+/// Reads roles and certificates again at each SIGHUP, whether or not their files look changed.
+async fn reload_when_asked(shared: Arc<Shared>, mut asked: Signal) {
     while asked.recv().await.is_some() {
         shared.roles.reload(&shared.engine, true).await;
+        shared.reload();
     }
 }
 
 /// Takes one connection from its first byte to its last.
-async fn take(shared: Arc<Shared>, socket: TcpStream, peer: IpAddr) {
+async fn take(shared: Arc<Shared>, socket: TcpStream, peer: SocketAddr) {
     if let Err(error) = tune(&socket) {
         tracing::debug!(%error, "a socket could not be tuned");
     }
-    let permits = (
-        shared.connections.clone().try_acquire_owned(),
-        shared.unauthenticated.clone().try_acquire_owned(),
-    );
-    let (Ok(open), Ok(ends_login)) = permits else {
-        let mut socket = socket;
-        let fault = Fault::fatal("53300", "sorry, too many clients already");
-        return connection::refuse(&mut socket, fault).await;
+    let too_many = || {
+        METRICS.connections_refused.add(1);
+        Fault::fatal("53300", "sorry, too many clients already")
     };
+    let Ok(place) = shared.unauthenticated.clone().try_acquire_owned() else {
+        let mut socket = socket;
+        return connection::refuse(&mut socket, too_many()).await;
+    };
+    let ends_login = Unauthenticated::new(place);
+    // A full server still reads on: what comes may be a request to cancel, and who is refused
+    // understands it only after the question of encryption.
+    let open = shared.connections.clone().try_acquire_owned();
     let limit = Duration::from_millis(shared.engine.config().login_timeout_ms);
-    match tokio::time::timeout(limit, tls::open(socket, &shared.encryption)).await {
+    match tokio::time::timeout(limit, tls::open(socket, &shared.encryption())).await {
         Err(_) | Ok(Opening::Gone) => {}
-        Ok(Opening::Cancel(process, secret)) => shared.sessions.cancel(process, &secret),
+        Ok(Opening::Cancel(process, secret)) => cancel(&shared, peer, process, &secret),
         Ok(Opening::Refused(mut stream, fault)) => connection::refuse(&mut stream, fault).await,
+        Ok(Opening::Session(mut stream, ..)) if open.is_err() => {
+            connection::refuse(&mut stream, too_many()).await;
+        }
         Ok(Opening::Session(stream, version, startup, is_encrypted)) => {
             let opened = connection::Opened { stream, version, startup, peer, is_encrypted };
-            connection::serve(shared, opened, (open, ends_login)).await;
+            Box::pin(connection::serve(shared, opened, (open, ends_login))).await;
         }
     }
+}
+
+/// A place among those that have not logged in yet.
+struct Unauthenticated(#[allow(dead_code)] OwnedSemaphorePermit);
+
+impl Unauthenticated {
+    fn new(place: OwnedSemaphorePermit) -> Self {
+        METRICS.connections_opening.fetch_add(1, Ordering::Relaxed);
+        Self(place)
+    }
+}
+
+impl Drop for Unauthenticated {
+    fn drop(&mut self) {
+        METRICS.connections_opening.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Stops what `process` runs, if the secret is right.
+fn cancel(shared: &Shared, client: SocketAddr, process: i32, secret: &[u8]) {
+    let stopped = shared.sessions.cancel(process, secret);
+    let more = json!({ "session": process, "found": stopped.is_some() });
+    let role = stopped.map(|origin| origin.role).unwrap_or_default();
+    shared.audit.event("cancel", &role, &client.to_string(), more);
 }
 
 /// Answers leave at once; a client that vanished is noticed within a minute and a half.

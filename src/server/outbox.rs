@@ -64,7 +64,8 @@ impl Outbox {
 
     pub(super) fn negotiate_version(&mut self, minor: i32, unknown_options: &[String]) {
         self.message(b'v', |body| {
-            body.extend_from_slice(&minor.to_be_bytes());
+            // The whole version, as Postgres sends it and libpq reads it.
+            body.extend_from_slice(&(3 << 16 | minor).to_be_bytes());
             body.extend_from_slice(&(unknown_options.len() as i32).to_be_bytes());
             unknown_options.iter().for_each(|option| push_text(body, option));
         });

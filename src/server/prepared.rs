@@ -1,6 +1,7 @@
 //! Prepared statements and portals: what Parse and Bind leave behind.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::logical_expr::LogicalPlan;
@@ -8,6 +9,7 @@ use datafusion::sql::sqlparser::ast::{Expr, Statement};
 
 use super::catalog;
 use super::encode::{Format, types};
+use super::masking::Masked;
 use super::names;
 use super::outbox::ColumnDescription;
 use super::parameters::{self, Sent};
@@ -21,6 +23,8 @@ use crate::session::{Session, Write};
 pub(super) struct Query {
     statement: Statement,
     names: Option<Vec<String>>,
+    source: String,
+    said: OnceLock<Arc<Masked>>,
 }
 
 /// What a statement answers with, as RowDescription says it.
@@ -30,8 +34,15 @@ impl Query {
     /// Takes over what only Postgres says like that; `text` is the client's, if it holds only this.
     pub(super) fn new(statement: Statement, text: Option<&str>) -> Result<Self> {
         let names = names::of(&statement);
+        let source = text.map_or_else(|| statement.to_string(), str::to_owned);
         let statement = catalog::rewrite(statement, text)?;
-        Ok(Self { statement, names })
+        Ok(Self { statement, names, source, said: OnceLock::new() })
+    }
+
+    /// What is written down of it.
+    pub(super) fn said(&self) -> Arc<Masked> {
+        let said = || Masked::of_statement(&self.source, &self.statement);
+        self.said.get_or_init(said).clone()
     }
 
     /// The plan with `values` in the place of its parameters, and its columns.
@@ -59,6 +70,8 @@ pub(super) struct Prepared {
     pub(super) parameters: Vec<u32>,
     /// `None` for a statement that answers with no rows.
     pub(super) columns: Option<Columns>,
+    /// What the client said.
+    pub(super) source: String,
 }
 
 impl Prepared {
@@ -74,7 +87,14 @@ impl Prepared {
             return Err(Error::statement("42601", message));
         }
         let Some(statement) = statement else {
-            return Ok(Self { command: None, query: None, parameters: vec![], columns: None });
+            let source = String::new();
+            return Ok(Self {
+                command: None,
+                query: None,
+                parameters: vec![],
+                columns: None,
+                source,
+            });
         };
         Self::of(session, statement, Some(sql), declared).await
     }
@@ -86,6 +106,7 @@ impl Prepared {
         text: Option<&str>,
         declared_types: &[u32],
     ) -> Result<Self> {
+        let source = text.map_or_else(|| statement.to_string(), str::to_owned);
         let count = parameters::count(&mut statement)?.max(declared_types.len());
         let command = Command::of(statement);
         let Command::Query(statement) = &command else {
@@ -100,7 +121,7 @@ impl Prepared {
                 }
                 _ => vec![],
             };
-            return Ok(Self { command: Some(command), query: None, parameters, columns });
+            return Ok(Self { command: Some(command), query: None, parameters, columns, source });
         };
         let query = Query::new(statement.as_ref().clone(), text)?;
         let parameters =
@@ -108,7 +129,8 @@ impl Prepared {
         let nulls = parameters.iter().enumerate();
         let nulls = nulls.map(|(at, oid)| (at + 1, parameters::null(*oid))).collect();
         let (_, columns) = query.plan(session, &nulls).await?;
-        Ok(Self { command: Some(command), query: Some(query), parameters, columns: Some(columns) })
+        let (command, query, columns) = (Some(command), Some(query), Some(columns));
+        Ok(Self { command, query, parameters, columns, source })
     }
 
     /// The literals of the values that Bind brings.

@@ -15,12 +15,26 @@ use super::outbox::ColumnDescription;
 use super::turns::Turn;
 use super::wire::{FLUSH_BYTES, Wire};
 use crate::error::{Error, Result};
+use crate::session::Usage;
 
 /// A query that runs, and what of its rows is not sent yet.
 pub(super) struct Rows {
     stream: SendableRecordBatchStream,
     /// A batch and the next row of it.
     current: Option<(RecordBatch, usize)>,
+    /// What it costs, for the statement that goes on with it.
+    usage: Option<Usage>,
+    is_light: bool,
+    largest: Largest,
+    rows: u64,
+    bytes: u64,
+}
+
+/// How large a result may be; 0 is no limit.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Largest {
+    pub(super) rows: u64,
+    pub(super) bytes: u64,
 }
 
 /// How far [`Rows::send`] came.
@@ -47,7 +61,30 @@ pub(super) struct Sending<'a> {
 
 impl Rows {
     pub(super) fn new(stream: SendableRecordBatchStream) -> Self {
-        Self { stream, current: None }
+        let (usage, largest) = (None, Largest::default());
+        Self { stream, current: None, usage, is_light: false, largest, rows: 0, bytes: 0 }
+    }
+
+    /// The same, with what it costs and how large it may be.
+    pub(super) fn watched(self, usage: Usage, is_light: bool, largest: Largest) -> Self {
+        Self { usage: Some(usage), is_light, largest, ..self }
+    }
+
+    /// What it costs, and whether it is over at once and waits for nobody.
+    pub(super) fn watch(&self) -> (Option<Usage>, bool) {
+        (self.usage.clone(), self.is_light)
+    }
+
+    /// Refuses `rows` more than the result may have, or more bytes than it may.
+    fn check_size(&self, rows: u64) -> Result<(), Fault> {
+        let Largest { rows: rows_max, bytes: bytes_max } = self.largest;
+        let what = match () {
+            () if rows_max > 0 && self.rows + rows > rows_max => format!("{rows_max} rows"),
+            () if bytes_max > 0 && self.bytes > bytes_max => format!("{bytes_max} bytes"),
+            () => return Ok(()),
+        };
+        Err(Fault::error("54000", format!("the result has more than {what}, which is the limit"))
+            .with_hint("Add a LIMIT, aggregate, or fetch the parts one after the other."))
     }
 
     /// Sends rows until there are no more, `rows_max` are sent, or `stops` says so.
@@ -60,6 +97,7 @@ impl Rows {
     ) -> Result<Progress, Fault> {
         let mut progress = Progress { rows: 0, bytes: 0, is_end: false };
         loop {
+            turn.share(stops, &mut wire.frames).await?;
             let Some((batch, start)) = self.next(stops, wire).await? else {
                 progress.is_end = true;
                 return Ok(progress);
@@ -70,7 +108,12 @@ impl Rows {
             };
             let part = batch.slice(start, wanted.min(batch.num_rows() - start));
             let is_first = progress.rows == 0;
-            progress.bytes += write(&part, sending, is_first, wire, stops, turn).await?;
+            self.check_size(part.num_rows() as u64)?;
+            let bytes = write(&part, sending, is_first, wire, stops, turn).await?;
+            self.rows += part.num_rows() as u64;
+            self.bytes += bytes;
+            stops.record.sent(part.num_rows() as u64, bytes);
+            progress.bytes += bytes;
             progress.rows += part.num_rows() as u64;
             if start + part.num_rows() < batch.num_rows() {
                 self.current = Some((batch, start + part.num_rows()));

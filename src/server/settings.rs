@@ -71,7 +71,7 @@ const ROWS: &[Row] = &[
     row("default_transaction_isolation", "repeatable read", Kind::Choice(ISOLATION), false, "taken: a transaction always reads one snapshot"),
     row("default_transaction_read_only", "on", Kind::Boolean, false, "whether transactions only read unless they say otherwise"),
     row("extra_float_digits", "1", Kind::Integer(-15, 3), false, "taken: floats are always shown so that they read back"),
-    row("idle_in_transaction_session_timeout", "0", Kind::Duration, false, "taken; idle_timeout_ms of the server holds"),
+    row("idle_in_transaction_session_timeout", "0", Kind::Duration, false, "taken; idle_in_transaction_timeout_ms of the server holds"),
     row("idle_session_timeout", "0", Kind::Duration, false, "taken; idle_timeout_ms of the server holds"),
     row("in_hot_standby", "off", Kind::Fixed, true, "whether this is a replica"),
     row("integer_datetimes", "on", Kind::Fixed, true, "how instants are sent in binary"),

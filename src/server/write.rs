@@ -10,6 +10,7 @@ use datafusion::sql::sqlparser::ast::{Expr, Statement};
 
 use super::connection::Connection;
 use super::fault::Fault;
+use super::masking::Masked;
 use super::outbox::TransactionStatus;
 use super::rows::guarded;
 use super::statement::Command;
@@ -62,8 +63,7 @@ impl Connection {
             }
             write.name_columns(found);
         }
-        let limit_ms = self.settings.statement_timeout_ms(self.shared.engine.config());
-        let stops = self.registration.begin(limit_ms, self.shared.stopping.clone());
+        let stops = self.begin_said(Masked::of_statement(&self.source, &statement))?;
         let _turn = self.shared.turns.take(&stops, &mut self.wire.frames).await?;
         let written = tokio::select! {
             biased;

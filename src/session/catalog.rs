@@ -27,6 +27,7 @@ use tokio::sync::OnceCell;
 
 use super::access::{Access, Granted};
 use super::barrier::Guarded;
+use super::beside::{Beside, BesideSchema};
 use super::expand::TableFunctions;
 use super::overlay::{Overlay, SessionSchema, ViewPlanner};
 use super::policy::Policies;
@@ -365,6 +366,8 @@ pub(super) struct SessionCatalog {
     granted: Arc<Granted>,
     is_pinned: AtomicBool,
     added: RwLock<BTreeMap<String, Arc<dyn SchemaProvider>>>,
+    /// Tables beside those of a schema, by schema and name.
+    beside: RwLock<BTreeMap<String, Beside>>,
     /// What only this session sees.
     overlay: RwLock<Arc<Overlay>>,
     planner: OnceLock<Arc<ViewPlanner>>,
@@ -377,9 +380,17 @@ impl SessionCatalog {
             granted,
             is_pinned: AtomicBool::new(false),
             added: RwLock::default(),
+            beside: RwLock::default(),
             overlay: RwLock::default(),
             planner: OnceLock::new(),
         })
+    }
+
+    /// Puts `table` beside those of `schema`.
+    pub(super) fn add_table(&self, schema: &str, name: &str, table: Arc<dyn TableProvider>) {
+        let mut beside = self.beside.write().unwrap_or_else(PoisonError::into_inner);
+        let tables = Arc::make_mut(beside.entry(schema.to_owned()).or_default());
+        tables.insert(name.to_owned(), table);
     }
 
     /// Plans views made over SQL with `planner` from now on.
@@ -438,12 +449,18 @@ impl CatalogProvider for SessionCatalog {
         let (generation, access) = (self.generation(), self.granted.now());
         let exists = generation.schemas.contains_key(name) && access.sees_schema(name);
         let overlay = self.overlay();
+        let beside = self.beside.read().unwrap_or_else(PoisonError::into_inner);
+        let beside = beside.get(name).cloned();
         if !exists && !overlay.is_about(name) && !access.owns(name) {
-            return None;
+            return Some(BesideSchema::over(None, beside?));
         }
         let base = exists.then(|| SeenSchema { name: name.to_owned(), generation, access });
         let planner = self.planner.get().cloned();
-        Some(Arc::new(SessionSchema { name: name.to_owned(), base, overlay, planner }))
+        let schema = Arc::new(SessionSchema { name: name.to_owned(), base, overlay, planner });
+        Some(match beside {
+            Some(beside) => BesideSchema::over(Some(schema), beside),
+            None => schema,
+        })
     }
 
     fn register_schema(

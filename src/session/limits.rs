@@ -3,23 +3,32 @@
 //! Flat chains are the danger: the parser guards nesting, but `a + a + ...` or a thousand UNION arms
 //! become trees as deep as they are long, and walking or dropping those ends the process.
 
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::Statement;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
-use super::dialect;
+use super::{dialect, references};
 use crate::error::{Error, Result};
 
 const TOKENS_MAX: usize = 50_000;
 const CHAIN_MAX: usize = 1_000;
 const UNION_ARMS_MAX: usize = 256;
 const JOINS_MAX: usize = 64;
+/// Steps of a plan, those of its views included.
+const NODES_MAX: usize = 20_000;
+/// Schemas whose tables are small and in memory.
+const CATALOGS: &[&str] = &["pg_catalog", "information_schema"];
 const NESTING_MAX: usize = 64;
 
-/// Statements of `sql`, at most `bytes_max` long.
-pub(super) fn parse(sql: &str, bytes_max: usize) -> Result<Vec<Statement>> {
+/// Statements of `sql`, at most `bytes_max` long, as every session reads them.
+///
+/// # Errors
+/// 42601 for a syntax error, 54000 or 54001 beyond the limits on size and depth.
+pub fn parse(sql: &str, bytes_max: usize) -> Result<Vec<Statement>> {
     if sql.len() > bytes_max {
         return Err(Error::Statement {
             sqlstate: "54000",
@@ -38,6 +47,7 @@ pub(super) fn parse(sql: &str, bytes_max: usize) -> Result<Vec<Statement>> {
         .with_tokens_with_locations(tokens)
         .parse_statements()
         .map_err(|e| Error::statement("42601", syntax_message(&e.to_string())))?;
+    statements.iter().try_for_each(references::check)?;
     Ok(statements)
 }
 
@@ -87,6 +97,44 @@ fn check(tokens: &[TokenWithSpan]) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a plan with more than [`NODES_MAX`] nodes: what views and functions in FROM became of a
+/// short statement.
+pub(super) fn check_plan(plan: &LogicalPlan) -> Result<()> {
+    let mut nodes = 0_usize;
+    plan.apply_with_subqueries(|_| {
+        nodes += 1;
+        Ok(match nodes > NODES_MAX {
+            true => TreeNodeRecursion::Stop,
+            false => TreeNodeRecursion::Continue,
+        })
+    })?;
+    if nodes > NODES_MAX {
+        return Err(too_complex(format!("more than {NODES_MAX} steps with the views it names")));
+    }
+    Ok(())
+}
+
+/// Whether `plan` reads nothing but catalog tables, or is one row of constants.
+pub(super) fn is_light(plan: &LogicalPlan) -> bool {
+    let (mut is_light, mut scans, mut joins) = (true, 0, 0);
+    let walked = plan.apply_with_subqueries(|node| {
+        match node {
+            LogicalPlan::TableScan(scan) => {
+                scans += 1;
+                is_light &= scan.table_name.schema().is_some_and(|s| CATALOGS.contains(&s));
+            }
+            LogicalPlan::Join(_) => joins += 1,
+            LogicalPlan::Unnest(_) | LogicalPlan::RecursiveQuery(_) | LogicalPlan::Analyze(_) => {
+                is_light = false;
+            }
+            _ => {}
+        }
+        Ok(if is_light { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
+    });
+    // Rows of constants joined with each other can be as many as one likes.
+    walked.is_ok() && is_light && (scans > 0 || joins == 0)
+}
+
 fn reset(chains: &mut [usize]) {
     if let Some(last) = chains.last_mut() {
         *last = 0;
@@ -102,7 +150,7 @@ fn extend(chains: &mut [usize]) -> Result<()> {
     Ok(())
 }
 
-fn too_complex(reason: String) -> Error {
+pub(super) fn too_complex(reason: String) -> Error {
     Error::statement("54001", format!("statement too complex: {reason}"))
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use datafusion::error::Result;
 use datafusion::execution::memory_pool::{
@@ -16,11 +17,22 @@ pub(super) struct QueryPool {
     own: FairSpillPool,
     shared: Arc<dyn MemoryPool>,
     bytes_max: usize,
+    peak: AtomicUsize,
 }
 
 impl QueryPool {
     pub(super) fn new(bytes_max: usize, shared: Arc<dyn MemoryPool>) -> Self {
-        Self { own: FairSpillPool::new(bytes_max), shared, bytes_max }
+        let own = FairSpillPool::new(bytes_max);
+        Self { own, shared, bytes_max, peak: AtomicUsize::new(0) }
+    }
+
+    /// The most that was reserved at once (bytes).
+    pub(super) fn peak(&self) -> usize {
+        self.peak.load(Ordering::Relaxed)
+    }
+
+    fn note_peak(&self) {
+        self.peak.fetch_max(self.own.reserved(), Ordering::Relaxed);
     }
 }
 
@@ -48,6 +60,7 @@ impl MemoryPool for QueryPool {
     fn grow(&self, reservation: &MemoryReservation, additional: usize) {
         self.own.grow(reservation, additional);
         self.shared.grow(reservation, additional);
+        self.note_peak();
     }
 
     fn shrink(&self, reservation: &MemoryReservation, shrink: usize) {
@@ -59,7 +72,9 @@ impl MemoryPool for QueryPool {
         self.own.try_grow(reservation, additional)?;
         self.shared
             .try_grow(reservation, additional)
-            .inspect_err(|_| self.own.shrink(reservation, additional))
+            .inspect_err(|_| self.own.shrink(reservation, additional))?;
+        self.note_peak();
+        Ok(())
     }
 
     fn reserved(&self) -> usize {
@@ -80,7 +95,8 @@ mod tests {
     #[test]
     fn counts_against_both_limits_and_gives_back_on_refusal() {
         let shared: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(150));
-        let first: Arc<dyn MemoryPool> = Arc::new(QueryPool::new(100, shared.clone()));
+        let peak = Arc::new(QueryPool::new(100, shared.clone()));
+        let first: Arc<dyn MemoryPool> = peak.clone();
         let second: Arc<dyn MemoryPool> = Arc::new(QueryPool::new(100, shared.clone()));
         let a = MemoryConsumer::new("a").register(&first);
         let b = MemoryConsumer::new("b").register(&second);
@@ -89,6 +105,7 @@ mod tests {
         assert!(b.try_grow(90).is_err(), "the shared limit");
         assert_eq!((second.reserved(), shared.reserved()), (0, 90));
         drop(a);
+        assert_eq!((first.reserved(), peak.peak()), (0, 90), "remembered");
         b.try_grow(90).expect("given back");
     }
 }

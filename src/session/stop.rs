@@ -38,6 +38,11 @@ impl Drop for StopOnDrop {
 }
 
 impl Stop {
+    /// Whether nobody waits any more.
+    pub(super) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// `plan` with joins that notice when it is set.
     pub(super) fn watch(&self, plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|node| {
@@ -113,7 +118,7 @@ impl PhysicalExpr for Watched {
     }
 
     fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
-        if self.stop.0.load(Ordering::Relaxed) {
+        if self.stop.is_set() {
             return Err(DataFusionError::Execution("the query was stopped".into()));
         }
         self.expr.evaluate(batch)

@@ -57,14 +57,14 @@ impl Workers {
         self.panics.load(Ordering::Relaxed)
     }
 
-    /// Runs `plan`; dropping the stream stops it.
+    /// Runs `plan`; dropping the stream stops it, and sets `stop` for those that never yield.
     pub(super) fn run(
         &self,
         plan: Arc<dyn ExecutionPlan>,
         task: Arc<TaskContext>,
+        stop: Stop,
     ) -> SendableRecordBatchStream {
         let schema = plan.schema();
-        let stop = Stop::default();
         let stopping = StopOnDrop(stop.clone());
         let (sender, mut receiver) = mpsc::channel(1);
         let panics = self.panics.clone();
@@ -77,7 +77,10 @@ impl Workers {
                     Err(error) => return drop(sending.send(Err(error)).await),
                 };
                 while let Some(batch) = stream.next().await {
-                    if sending.send(batch).await.is_err() {
+                    // An operator that failed must not be asked again: one that went beyond its
+                    // memory would go on without a limit.
+                    let is_over = batch.is_err();
+                    if sending.send(batch).await.is_err() || is_over {
                         return;
                     }
                 }
@@ -167,8 +170,8 @@ mod tests {
             ["a.value * b.value % 7 = 3", "a.value + b.value = -5", "a.value > b.value + 9999999"]
         {
             let sql = format!(
-                "SELECT count(*) FROM generate_series(1, 1000000) a \
-                 CROSS JOIN generate_series(1, 1000000) b WHERE {condition}"
+                "SELECT count(*) FROM generate_series(1, 1000000) a(value) \
+                 CROSS JOIN generate_series(1, 1000000) b(value) WHERE {condition}"
             );
             let mut stream = session.query(&sql).await.expect("starts");
             let first = tokio::time::timeout(Duration::from_millis(300), stream.next()).await;

@@ -132,7 +132,7 @@ async fn silent_connections_are_let_go_and_few_are_kept() {
 }
 
 /// A certificate for `localhost` in `folder`; the files of its chain and key.
-fn certify(folder: &Path, config: &mut Config) -> String {
+pub fn certify(folder: &Path, config: &mut Config) -> String {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("made");
     let (chain, key) = (folder.join("chain.pem"), folder.join("key.pem"));
     std::fs::write(&chain, made.cert.pem()).expect("writes");
@@ -143,7 +143,8 @@ fn certify(folder: &Path, config: &mut Config) -> String {
     made.cert.pem()
 }
 
-fn connector(pem: &str) -> TlsConnector {
+/// A connector that trusts `pem` alone.
+pub fn connector(pem: &str) -> TlsConnector {
     use rustls_pki_types::CertificateDer;
     use rustls_pki_types::pem::PemObject;
     let mut roots = RootCertStore::empty();

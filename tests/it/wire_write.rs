@@ -7,8 +7,8 @@ use runrate::session::Profile;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
-use crate::harness::Company;
-use crate::raw::{Raw, message, query};
+use crate::harness::{Company, PASSWORD};
+use crate::raw::{Raw, message, query, untyped};
 
 fn owning_ana(rights: &mut Rights) {
     rights.owned.insert("ana".into());
@@ -516,4 +516,39 @@ async fn a_plan_that_changed_its_type_is_refused() {
         .await
         .expect("made anew");
     assert_eq!(code(&client.query(&statement, &[]).await.expect_err("another type")), "0A000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn newer_protocols_and_unknown_options_are_negotiated() {
+    let company = company().await;
+    let mut raw = Raw::connect(company.address).await;
+    // 3.9, and an option that nobody knows.
+    let mut body = 196_617_i32.to_be_bytes().to_vec();
+    body.extend_from_slice(b"user\0slt\0database\0runrate\0_pq_.wishes\0yes\0\0");
+    raw.send(&untyped(&body)).await;
+    let first = raw.next().await.expect("an answer");
+    assert_eq!(first.kind, b'v');
+    assert_eq!(first.body[..8], [0, 3, 0, 2, 0, 0, 0, 1]);
+    assert_eq!(&first.body[8..], b"_pq_.wishes\0");
+    raw.scram(PASSWORD).await;
+    let start = raw.until(b'Z').await;
+    let key = start.iter().find(|message| message.kind == b'K').expect("a key");
+    assert_eq!(key.body.len(), 4 + 32, "the long secret of 3.2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cursor_that_is_held_outlives_its_transaction() {
+    let company = company().await;
+    let client = company.driver().await;
+    client.simple_query("CREATE TABLE ana.t AS SELECT 1::int AS a").await.expect("made");
+    let held = "BEGIN; INSERT INTO ana.t VALUES (2); \
+                DECLARE h CURSOR WITH HOLD FOR SELECT a FROM ana.t ORDER BY a; COMMIT";
+    client.simple_query(held).await.expect("declared");
+    assert_eq!(rows(&client, "FETCH 1 FROM h").await, ["1"]);
+    let found = client.query("FETCH ALL FROM h", &[]).await.expect("by the extended protocol");
+    assert_eq!(found.iter().map(|row| row.get::<_, i32>(0)).collect::<Vec<_>>(), [2]);
+    assert_eq!(refused(&client, "FETCH 1 FROM nowhere").await, "34000");
+    let lost = "BEGIN; DECLARE l CURSOR WITH HOLD FOR SELECT 1; ROLLBACK";
+    client.simple_query(lost).await.expect("taken back");
+    assert_eq!(refused(&client, "FETCH 1 FROM l").await, "34000");
 }
