@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use datafusion::sql::sqlparser::ast::Statement;
 
+use super::configure::Configure;
 use super::connection::Connection;
 use super::copy::CopyOut;
 use super::encode::copy::{BINARY_END, BINARY_HEAD, copy_data};
@@ -217,6 +218,7 @@ impl Connection {
                 "SET"
             }
             Command::Accept(tag) => tag,
+            Command::Configure(asked) => &self.configure(&asked)?,
             Command::Show(name) => {
                 let (_, value) = self.settings.show(&name)?;
                 self.wire.outbox.text_row(&[Some(value)]);
@@ -303,6 +305,23 @@ impl Connection {
             self.apply(name, &value);
         }
         Ok(())
+    }
+
+    /// Sets what `set_config` is called for and shows the values; the tag.
+    fn configure(&mut self, asked: &Configure) -> Result<String, Fault> {
+        if !asked.has_row {
+            return Ok("SELECT 0".into());
+        }
+        for setting in &asked.settings {
+            // Outside a transaction there is nothing for it to hold for.
+            if !setting.is_local || self.status != TransactionStatus::Idle {
+                self.set(&setting.name, Some(&setting.value), setting.is_local)?;
+            }
+        }
+        let values: Vec<Option<&str>> =
+            asked.settings.iter().map(|setting| Some(setting.value.as_str())).collect();
+        self.wire.outbox.text_row(&values);
+        Ok("SELECT 1".into())
     }
 
     /// Makes a value that is known to be good hold, and tells the client if it wants to know.

@@ -10,6 +10,7 @@ mod activity;
 mod audit;
 mod cancel;
 mod catalog;
+mod configure;
 mod connection;
 mod copy;
 mod copy_in;

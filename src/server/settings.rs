@@ -65,6 +65,8 @@ const ROWS: &[Row] = &[
     row("client_encoding", "UTF8", Kind::Choice(UTF8), true, "encoding of text; always UTF8"),
     row("client_min_messages", "notice", Kind::Choice(LEVELS), false, "taken, changes nothing"),
     row("DateStyle", "ISO, MDY", Kind::Text, true, "how dates are shown; always ISO"),
+    row("block_size", "8192", Kind::Fixed, false, "bytes of a page, in which sizes are counted"),
+    row("default_table_access_method", "heap", Kind::Fixed, false, "what tables are, as Postgres has it"),
     row("default_transaction_deferrable", "off", Kind::Boolean, false, "taken, changes nothing"),
     row("default_transaction_isolation", "repeatable read", Kind::Choice(ISOLATION), false, "taken: a transaction always reads one snapshot"),
     row("default_transaction_read_only", "on", Kind::Boolean, false, "whether transactions only read unless they say otherwise"),

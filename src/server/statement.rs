@@ -5,6 +5,7 @@ use datafusion::sql::sqlparser::ast::{
     TransactionAccessMode, TransactionMode, Value,
 };
 
+use super::configure::Configure;
 use super::copy::CopyOut;
 use super::copy_in::CopyIn;
 use super::cursors::{Declared, Fetch};
@@ -24,6 +25,8 @@ pub(super) enum Command {
     Set { name: String, value: Option<String>, is_local: bool },
     /// A setting that has the one value it can have.
     Accept(&'static str),
+    /// `SELECT set_config('name', 'value', is_local)`.
+    Configure(Configure),
     /// `SHOW name`.
     Show(String),
     /// `SHOW ALL`.
@@ -73,6 +76,9 @@ pub(super) enum Command {
 impl Command {
     /// Sorts `statement`.
     pub(super) fn of(statement: Statement) -> Self {
+        if let Some(configure) = Configure::of(&statement) {
+            return Self::Configure(configure);
+        }
         match statement {
             Statement::Set(set) => of_set(set),
             Statement::ShowVariable { variable } => of_show(&variable),
@@ -132,6 +138,9 @@ impl Command {
             pg_type: PgType { oid: types::TEXT, width: -1, modifier: -1 },
         };
         match self {
+            Self::Configure(asked) => {
+                Some(asked.settings.iter().map(|setting| text(&setting.column)).collect())
+            }
             Self::Show(name) => Some(vec![text(name)]),
             Self::ShowAll => Some(["name", "setting", "description"].map(text).to_vec()),
             _ => None,

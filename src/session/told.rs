@@ -9,6 +9,9 @@ use datafusion::sql::sqlparser::ast::{
     visit_expressions_mut,
 };
 
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+
 use crate::error::{Error, Result};
 
 /// Values by name, in lower case.
@@ -24,7 +27,7 @@ impl Told {
     /// Puts values in the places of `current_setting('name')`.
     ///
     /// # Errors
-    /// 42704 for a name that is not known, 0A000 for `set_config` and for a name that is computed.
+    /// 42704 for a name that is not known, 0A000 for `set_config` among other things.
     pub(super) fn substitute(&self, statement: &mut Statement) -> Result<()> {
         let flow = visit_expressions_mut(statement, |expr| match self.value(expr) {
             Ok(None) => ControlFlow::Continue(()),
@@ -40,6 +43,19 @@ impl Told {
         }
     }
 
+    /// The value by a name that is only known when the query runs; NULL for an unknown one.
+    fn chosen(&self, name: Option<&FunctionArg>) -> Option<Expr> {
+        let values = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let quoted = |text: &str| Value::SingleQuotedString(text.to_owned()).to_string();
+        let cases: String = values
+            .iter()
+            .map(|(name, value)| format!(" WHEN {} THEN {}", quoted(name), quoted(value)))
+            .collect();
+        let sql = format!("CASE lower(CAST({} AS TEXT)){cases} END", name?);
+        let parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(&sql);
+        parser.and_then(|mut parser| parser.parse_expr()).ok()
+    }
+
     fn value(&self, expr: &Expr) -> Result<Option<Expr>> {
         let Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) = expr
         else {
@@ -49,7 +65,9 @@ impl Told {
         let refuse = |message: &str| Err(Error::statement("0A000", message));
         match called.strip_prefix("pg_catalog.").unwrap_or(&called) {
             "current_setting" => {}
-            "set_config" => return refuse("set_config is not supported: use SET"),
+            "set_config" => {
+                return refuse("set_config stands alone in a SELECT, with literals for arguments");
+            }
             _ => return Ok(None),
         }
         let literals = list.args.iter().map(|arg| match arg {
@@ -61,7 +79,8 @@ impl Told {
             Some([Value::SingleQuotedString(name), Value::Boolean(is_optional)]) => {
                 (name, *is_optional)
             }
-            _ => return refuse("current_setting takes a name that is written out"),
+            // A name that is computed, or a parameter.
+            _ => return Ok(self.chosen(list.args.first())),
         };
         let values = self.0.read().unwrap_or_else(PoisonError::into_inner);
         match values.get(&name.to_lowercase()) {
@@ -94,9 +113,11 @@ mod tests {
         assert_eq!(found, "SELECT 'UTC'");
         let found = substituted("SELECT current_setting('no.such', true)").expect("optional");
         assert_eq!(found, "SELECT NULL");
+        let found = substituted("SELECT current_setting(name) FROM t").expect("computed");
+        let wanted = "SELECT CASE lower(CAST(name AS TEXT)) WHEN 'timezone' THEN 'UTC' END FROM t";
+        assert_eq!(found, wanted);
         for (sql, state) in [
             ("SELECT current_setting('no.such')", "42704"),
-            ("SELECT current_setting(name) FROM t", "0A000"),
             ("SELECT set_config('TimeZone', 'UTC', false)", "0A000"),
         ] {
             assert_eq!(substituted(sql).expect_err(sql).sqlstate(), state, "{sql}");

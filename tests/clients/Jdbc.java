@@ -202,7 +202,7 @@ public class Jdbc {
             statement.setQueryTimeout(1);
             long begun = System.nanoTime();
             try {
-                statement.executeQuery("SELECT count(*) FROM generate_series(1, 100000) a CROSS JOIN generate_series(1, 100000) b WHERE a.value * b.value % 7 = 3");
+                statement.executeQuery("SELECT count(*) FROM generate_series(1, 100000) a(n) CROSS JOIN generate_series(1, 100000) b(m) WHERE n * m % 7 = 3");
                 throw new AssertionError("the query did not time out");
             } catch (SQLException error) {
                 equal("state", "57014", error.getSQLState());

@@ -4,7 +4,6 @@ Above each statement of tools/*.sql stand its expectations:
   -- rows N      so many rows;  -- rows N+  at least so many
   -- has TEXT    a value of the answer is, or holds, this text
   -- error STATE the statement is refused with this SQLSTATE
-  -- needs NAME   the statement is left out where there is no function of this name
 A word $NAME of these is a figure of the file `company`.
 The simple protocol is used, as a tool without parameters does, and then the extended one.
 """
@@ -22,7 +21,7 @@ def statements(path):
     """Expectations and text of each; one may be several statements in one message."""
     expectations, lines = [], []
     for line in pathlib.Path(path).read_text().splitlines():
-        is_expectation = re.match(r"-- (rows|has|error|needs) ", line)
+        is_expectation = re.match(r"-- (rows|has|error) ", line)
         if is_expectation and lines:
             yield expectations, "\n".join(lines).rstrip().rstrip(";")
             expectations, lines = [], []
@@ -62,16 +61,6 @@ def wrong(expectations, rows, error):
     return None if expectations else "the statement has no expectation"
 
 
-def has(connection, function):
-    try:
-        connection.execute(f"SELECT {function}('application_name', 'clients test', false)")
-        return True
-    except psycopg.Error as error:
-        if error.sqlstate != "42883":
-            raise
-        return False
-
-
 failures = 0
 for path in files:
     count = 0
@@ -81,11 +70,6 @@ for path in files:
             for expectations, sql in statements(path):
                 if protocol == "extended" and ";" in sql:
                     continue
-                needed = [e.split(" ")[1] for e in expectations if e.startswith("needs ")]
-                if needed and not has(connection, needed[0]):
-                    print(f"  {pathlib.Path(path).stem}: left out, for there is no {needed[0]}")
-                    continue
-                expectations = [e for e in expectations if not e.startswith("needs ")]
                 rows, error = [], None
                 try:
                     with connection.cursor() as cursor:

@@ -6,11 +6,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use datafusion::arrow::array::{Array, ArrayRef, Int32Array, StructArray};
 use datafusion::arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 use datafusion::common::ScalarValue;
-use datafusion::common::config::ConfigOptions;
 
 use super::functions::{Registrar, string};
 use crate::server::encode::types;
-use crate::server::settings;
 
 /// Registers them.
 pub(super) fn register(registrar: &Registrar<'_>) {
@@ -50,11 +48,6 @@ pub(super) fn register(registrar: &Registrar<'_>) {
         });
     }
     expanded(registrar);
-    if !registrar.has("current_setting") {
-        registrar.add("current_setting", &[1, 2], DataType::Utf8, |given, options| {
-            ScalarValue::Utf8(string(given.first()).and_then(|name| setting(&name, options)))
-        });
-    }
     if !registrar.has("json_build_object") {
         registrar.variadic("json_build_object", DataType::Utf8, |given| {
             ScalarValue::Utf8(Some(object(given)))
@@ -81,6 +74,7 @@ fn said_of_everything(registrar: &Registrar<'_>) {
         ("pg_is_wal_replay_paused", &[0]),
         ("pg_column_is_updatable", &[3]),
         ("pg_jit_available", &[0]),
+        ("pg_relation_is_publishable", &[1]),
         ("row_security_active", &[1]),
         ("pg_index_has_property", &[2]),
         ("pg_index_column_has_property", &[3]),
@@ -93,7 +87,9 @@ fn said_of_everything(registrar: &Registrar<'_>) {
         ("inet_client_port", &[0]),
         ("pg_relation_filepath", &[1]),
         ("pg_get_partition_constraintdef", &[1]),
+        ("pg_get_partkeydef", &[1]),
         ("pg_get_statisticsobjdef", &[1]),
+        ("pg_get_statisticsobjdef_columns", &[1]),
         ("pg_get_statisticsobjdef_expressions", &[1]),
         ("pg_get_replica_identity_index", &[1]),
         ("pg_current_wal_lsn", &[0]),
@@ -104,22 +100,6 @@ fn said_of_everything(registrar: &Registrar<'_>) {
         ("pg_function_sqlbody", &[1]),
     ] {
         registrar.text(name, counts, None);
-    }
-}
-
-/// The value of a setting that sessions start from, or the session's own where the engine keeps it.
-fn setting(name: &str, options: &ConfigOptions) -> Option<String> {
-    let name = name.to_lowercase();
-    match name.as_str() {
-        "search_path" => Some(format!("{}, public", options.catalog.default_schema)),
-        "timezone" => options.execution.time_zone.clone().or_else(|| Some("UTC".to_owned())),
-        "default_table_access_method" => Some("heap".into()),
-        "block_size" => Some("8192".into()),
-        other => {
-            let mut known = settings::known();
-            let found = known.find(|known| known.name.eq_ignore_ascii_case(other));
-            found.map(|known| known.default.to_owned())
-        }
     }
 }
 

@@ -183,9 +183,6 @@ pub(super) fn register(
 ) {
     context.register_udf(library::create_current_database_udf(CATALOG));
     context.register_udtf("pg_get_keywords", shared.library.pg_get_keywords.clone());
-    context.register_udf(library::create_pg_get_partkeydef_udf());
-    context.register_udf(library::create_pg_relation_is_publishable_udf());
-    context.register_udf(library::create_pg_get_statisticsobjdef_columns_udf());
     context.register_udf(library::create_pg_encoding_to_char_udf());
     context.register_udf(library::create_pg_get_partition_ancestors_udf());
     context.register_udf(library::quote_ident_udf::create_quote_ident_udf());

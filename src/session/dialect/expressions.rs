@@ -132,16 +132,32 @@ fn like(
     if mark == "\\" {
         return Ok(Some(made(&format!("$1 {not}{word} $2"), &[expr.clone(), pattern.clone()])?));
     }
-    let Some(text) = text_of(pattern) else {
-        let message = "ESCAPE takes a pattern that is written out";
-        return Err(Error::statement("0A000", message));
-    };
     let mut marks = mark.chars();
     let (mark, None) = (marks.next(), marks.next()) else {
         return Err(Error::statement("22019", "invalid escape string"));
     };
-    let pattern = string(&patterns::with_backslashes(text, mark));
+    let pattern = match text_of(pattern) {
+        Some(text) => string(&patterns::with_backslashes(text, mark)),
+        None => with_backslashes(pattern, mark)?,
+    };
     Ok(Some(made(&format!("$1 {not}{word} $2"), &[expr.clone(), pattern])?))
+}
+
+/// A pattern that is computed, with backslashes where it has `mark`.
+fn with_backslashes(pattern: &Expr, mark: Option<char>) -> Result<Expr> {
+    let doubled = made("replace($1, $2, $3)", &[pattern.clone(), string("\\"), string("\\\\")])?;
+    let Some(mark) = mark else { return Ok(doubled) };
+    // A mark that stands for itself is put aside, so that it marks nothing.
+    let aside = "\u{1}";
+    let steps = [
+        (format!("{mark}{mark}"), aside.to_owned()),
+        (format!("{mark}_"), "\\_".to_owned()),
+        (format!("{mark}%"), "\\%".to_owned()),
+        (aside.to_owned(), mark.to_string()),
+    ];
+    steps.into_iter().try_fold(doubled, |text, (from, to)| {
+        made("replace($1, $2, $3)", &[text, string(&from), string(&to)])
+    })
 }
 
 fn similar(expr: &Expr, pattern: &Expr, is_negated: bool, mark: Option<char>) -> Result<Expr> {

@@ -4,9 +4,11 @@
 SET DateStyle=ISO;
 -- rows 0
 SET client_min_messages=notice;
--- needs set_config
 -- rows 0
 SELECT set_config('bytea_output', 'hex', false) FROM pg_show_all_settings() WHERE name = 'bytea_output_never';
+-- rows 1
+-- has hex
+SELECT set_config('bytea_output', 'hex', false) FROM pg_show_all_settings() WHERE name = 'bytea_output';
 -- rows 1
 -- has runrate
 SELECT db.oid AS did, db.datname, db.datallowconn, pg_encoding_to_char(db.encoding) AS serverencoding,

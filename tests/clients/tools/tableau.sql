@@ -8,7 +8,6 @@ SAVEPOINT _EXEC_SVP_1;
 RELEASE _EXEC_SVP_1;
 -- rows 0
 COMMIT;
--- needs set_config
 -- rows 1
 SELECT set_config('bytea_output', 'hex', false);
 -- rows 0

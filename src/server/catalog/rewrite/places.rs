@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, Expr, FunctionArguments, Ident, Select, SelectItem, Statement,
-    Subscript, Value, VisitMut, VisitorMut,
+    AccessExpr, BinaryOperator, Expr, FunctionArguments, Ident, SelectItem, Statement, Subscript,
+    Value, VisitMut, VisitorMut,
 };
 
 use super::identities::each_item;
@@ -39,19 +39,6 @@ struct Places;
 
 impl VisitorMut for Places {
     type Break = ();
-
-    /// What gives several rows in a SELECT is a list to the engine.
-    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        for item in &mut select.projection {
-            if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item
-                && called(expr) == "generate_series"
-                && let Some(made) = expression(&format!("unnest({expr})"))
-            {
-                *expr = made;
-            }
-        }
-        ControlFlow::Continue(())
-    }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         let made = match &mut *expr {
@@ -106,8 +93,8 @@ impl VisitorMut for Places {
 
 fn subscripts(list: &str) -> Option<Expr> {
     match is_vector(list) {
-        true => expression(&format!("unnest(generate_series(0, {} - 1))", length(list))),
-        false => expression(&format!("unnest(generate_series(1, {}))", length(list))),
+        true => expression(&format!("unnest(range(0, {}))", length(list))),
+        false => expression(&format!("unnest(range(1, {} + 1))", length(list))),
     }
 }
 
