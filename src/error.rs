@@ -183,6 +183,9 @@ fn engine_sqlstate(error: &DataFusionError) -> &'static str {
             _ => "42701",
         },
         DataFusionError::ResourcesExhausted(_) => "53200",
+        DataFusionError::NotImplemented(text) if text.contains("expression WindowFunction") => {
+            "42P20"
+        }
         DataFusionError::NotImplemented(_) => "0A000",
         DataFusionError::ArrowError(arrow, _) => arrow_sqlstate(arrow),
         DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => "58030",
@@ -202,7 +205,11 @@ fn arrow_sqlstate(error: &datafusion::arrow::error::ArrowError) -> &'static str 
         A::DivideByZero => "22012",
         A::ArithmeticOverflow(_) => "22003",
         // A number, and not a text, that does not fit.
-        A::CastError(text) if text.starts_with("Can't cast value") => "22003",
+        A::CastError(text)
+            if text.starts_with("Can't cast value") || text.contains("is out of range") =>
+        {
+            "22003"
+        }
         A::CastError(_) | A::ParseError(_) => "22P02",
         A::InvalidArgumentError(text) if text.contains("too large to store in a Decimal") => {
             "22003"
@@ -258,6 +265,10 @@ fn execution_sqlstate(text: &str) -> &'static str {
         "22012"
     } else if lower.contains("returned more than one row") {
         "21000"
+    } else if lower.contains("invalid input syntax") || lower.contains("malformed array") {
+        "22P02"
+    } else if lower.contains("invalid regular expression") {
+        "2201B"
     } else if lower.contains("unable to parse date from") {
         "22008"
     } else if lower.contains("does not read as") {

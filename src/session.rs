@@ -243,7 +243,7 @@ impl Engine {
         let planner = overlay::ViewPlanner::new(current, self.table_functions.clone());
         tables.plan_views(planner);
         let work = write::Work::new(&self.runtime.memory_pool);
-        let told = told::Told::default();
+        let told = Arc::default();
         Session { engine: self.clone(), context, access, granted, tables, told, work }
     }
 }
@@ -255,7 +255,7 @@ pub struct Session {
     access: Arc<Access>,
     granted: Arc<Granted>,
     tables: Arc<catalog::SessionCatalog>,
-    told: told::Told,
+    told: Arc<told::Told>,
     /// What it wrote and did not commit, and its temporary tables.
     work: write::Work,
 }
@@ -359,10 +359,9 @@ impl Session {
         Ok(self.planned(statement).await?.get_parameter_types()?)
     }
 
-    async fn planned(&self, mut statement: Statement) -> Result<LogicalPlan> {
+    async fn planned(&self, statement: Statement) -> Result<LogicalPlan> {
         gate::check_statement(&statement)?;
-        self.say_for_engine(&mut statement)?;
-        let plan = self.planned_as_it_is(statement).await?;
+        let plan = self.planned_in_its_words(statement).await?;
         gate::check_plan(&plan)?;
         limits::check_plan(&plan)?;
         Ok(plan)
@@ -386,21 +385,19 @@ impl Session {
         limits::is_light(plan)
     }
 
-    /// Says `statement` as the planner takes it, on the tables as they are now.
-    fn say_for_engine(&self, statement: &mut Statement) -> Result<()> {
-        self.told.substitute(statement)?;
-        dialect::reword(statement)?;
-        self.engine.table_functions.expand(statement)?;
-        repeats::tell_apart(statement);
+    /// The planner's answer to `statement` in its own words, on the tables as they are now; unchecked.
+    async fn planned_in_its_words(&self, mut statement: Statement) -> Result<LogicalPlan> {
         self.advance();
-        names::qualify(statement, &self.search());
-        Ok(())
-    }
-
-    /// The planner's answer, unchecked.
-    async fn planned_as_it_is(&self, statement: Statement) -> Result<LogicalPlan> {
+        let (told, search) = (self.told.clone(), self.search());
         let state = self.state(self.planning());
+        let table_functions = self.engine.table_functions.clone();
+        // Rewording walks the tree as deep as planning does, so it has the large stack too.
         self.on_planning_thread(async move {
+            told.substitute(&mut statement)?;
+            dialect::reword(&mut statement)?;
+            table_functions.expand(&mut statement)?;
+            repeats::tell_apart(&mut statement);
+            names::qualify(&mut statement, &search);
             let statement = EngineStatement::Statement(Box::new(statement));
             Ok(state.statement_to_plan(statement).await?)
         })

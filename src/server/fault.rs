@@ -129,10 +129,25 @@ fn error_id() -> String {
 /// What is wrong, without the steps of the engine that met it.
 fn said(error: &Error) -> String {
     match error {
-        Error::Query(source) => source.find_root().to_string(),
+        Error::Query(source) => {
+            let said = source.find_root().to_string();
+            let plainer = PLAINER.iter().find(|(part, _)| said.contains(part));
+            plainer.map_or(said, |(_, plain)| (*plain).to_owned())
+        }
         other => other.to_string(),
     }
 }
+
+/// A part of what the engine says of its plans, and what a person can do something about.
+const PLAINER: &[(&str, &str)] = &[
+    ("expression WindowFunction", "window functions are not allowed in WHERE"),
+    (
+        "expression OuterReferenceColumn",
+        "a subquery of this form (with LIMIT, or in this place) cannot read columns of the query \
+         around it: join with it, or number its rows, instead",
+    ),
+    ("expression Exists", "EXISTS is not supported in this place"),
+];
 
 /// What the engine puts before, and around, what it has to say.
 const PREFIXES: &[&str] = &[

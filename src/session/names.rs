@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use datafusion::catalog::CatalogProvider;
 use datafusion::sql::sqlparser::ast::{
@@ -11,9 +12,9 @@ use datafusion::sql::sqlparser::ast::{
 use super::overlay::TEMPORARY;
 
 /// The schemas in the order in which they are searched.
-pub(super) struct Search<'a> {
+pub(super) struct Search {
     /// The database.
-    pub(super) tables: &'a dyn CatalogProvider,
+    pub(super) tables: Arc<dyn CatalogProvider>,
     /// Temporary tables.
     pub(super) temporary: BTreeSet<String>,
     /// Schema that the planner takes by itself.
@@ -24,7 +25,7 @@ pub(super) struct Search<'a> {
     pub(super) writes_all: bool,
 }
 
-impl Search<'_> {
+impl Search {
     /// Schema in which the relation called `name` is found.
     pub(super) fn schema_of(&self, name: &str) -> Option<String> {
         if self.temporary.contains(name) {
@@ -41,7 +42,7 @@ impl Search<'_> {
 }
 
 /// Puts schemas before the names in `statement` that the planner would not find, or find elsewhere.
-pub(super) fn qualify(statement: &mut Statement, search: &Search<'_>) {
+pub(super) fn qualify(statement: &mut Statement, search: &Search) {
     if search.temporary.is_empty() && search.others.is_empty() && !search.writes_all {
         return;
     }
@@ -66,7 +67,7 @@ impl VisitorMut for Named {
 }
 
 struct Names<'a> {
-    search: &'a Search<'a>,
+    search: &'a Search,
     named: BTreeSet<String>,
 }
 

@@ -269,12 +269,12 @@ impl Session {
     }
 
     /// Where names without a schema are looked for.
-    pub(super) fn search(&self) -> Search<'_> {
+    pub(super) fn search(&self) -> Search {
         let state = self.context.state_ref();
         let first = state.read().config().options().catalog.default_schema.clone();
         let others = self.access.owned().filter(|schema| *schema != first);
         Search {
-            tables: self.tables.as_ref(),
+            tables: self.tables.clone(),
             temporary: self.tables.overlay().temporary.keys().cloned().collect(),
             others: others.map(str::to_owned).collect(),
             first,
@@ -309,7 +309,7 @@ impl Session {
 
     /// Schema of a new table whose name has none: the first of the search path if the role owns
     /// it, else the role's own.
-    fn new_schema(&self, search: &Search<'_>) -> String {
+    fn new_schema(&self, search: &Search) -> String {
         match self.access.owns(&search.first) {
             true => search.first.clone(),
             false => self.access.owned().next().unwrap_or(&search.first).to_owned(),

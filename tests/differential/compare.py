@@ -11,6 +11,7 @@ listed, and on a listed one that is none (or not of the kind that it says).
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -241,7 +242,7 @@ def main():
     finally:
         for server in servers:
             # Whatever still runs there was started by this program, and is not to keep it waiting.
-            server.process.kill() if server is not servers[0] else server.process.terminate()
+            server.process.send_signal(signal.SIGKILL if server is not servers[0] else signal.SIGINT)
             server.process.wait(timeout=30)
         shutil.rmtree(base, ignore_errors=True)
 

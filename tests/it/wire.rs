@@ -9,8 +9,8 @@ use crate::harness::{Company, PASSWORD};
 use crate::raw::{Raw, faults, message, query};
 
 /// Computes for minutes, and reads nothing.
-const LONG: &str = "SELECT count(*) FROM generate_series(1, 100000) a(value) \
-                    CROSS JOIN generate_series(1, 100000) b(value) WHERE a.value * b.value % 7 = 3";
+const LONG: &str = "SELECT count(*) FROM generate_series(1, 100000) a \
+                    CROSS JOIN generate_series(1, 100000) b WHERE a.a::int8 * b.b % 7 = 3";
 
 fn code(error: &tokio_postgres::Error) -> String {
     error.code().map_or("none", SqlState::code).to_owned()
@@ -247,7 +247,7 @@ async fn portals_give_rows_in_parts() {
         if rows.is_empty() {
             break;
         }
-        parts.push(rows.iter().map(|row| row.get::<_, i64>(0)).collect::<Vec<_>>());
+        parts.push(rows.iter().map(|row| row.get::<_, i32>(0)).collect::<Vec<_>>());
     }
     assert_eq!(parts, [vec![1, 2, 3, 4], vec![5, 6, 7, 8], vec![9, 10]]);
 }
@@ -364,7 +364,7 @@ async fn cursors_go_forward_and_end_with_their_transaction() {
     // By the extended protocol too, with a parameter.
     client.execute("DECLARE d CURSOR FOR SELECT $1::int + 1 AS n", &[&41_i32]).await.expect("d");
     let found = client.query("FETCH 1 FROM d", &[]).await.expect("fetched");
-    assert_eq!(found[0].get::<_, i64>(0), 42);
+    assert_eq!(found[0].get::<_, i32>(0), 42);
     let error = client.simple_query("FETCH BACKWARD 1 FROM d").await.expect_err("only forward");
     assert_eq!(code(&error), "55000");
     rows("ROLLBACK").await;

@@ -330,8 +330,6 @@ fn narrow_parts(expr: &mut Expr) {
             conditions.iter_mut().for_each(|when| narrow(&mut when.result));
             else_result.iter_mut().for_each(|otherwise| narrow(otherwise));
         }
-        Expr::Array(array) => array.elem.iter_mut().for_each(narrow),
-        Expr::Tuple(fields) => fields.iter_mut().for_each(narrow),
         Expr::Function(Function { name, args: FunctionArguments::List(list), .. })
             if OF_ARGUMENTS.contains(&name.to_string().to_lowercase().as_str()) =>
         {

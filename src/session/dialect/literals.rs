@@ -112,7 +112,9 @@ fn parts(text: &str) -> Result<Parts, Fault> {
     }
     let mut loose: Vec<&str> = vec![];
     for word in &words {
-        if word.contains(':') {
+        if found.time.is_some() && word.starts_with(['+', '-']) {
+            found.zone = Some(zone(word).ok_or(Fault::Syntax)?);
+        } else if word.contains(':') {
             clock(word, &mut found)?;
         } else if let ("am" | "pm", Some(time)) = (word.as_str(), found.time) {
             found.time = Some(half(time, word == "pm")?);

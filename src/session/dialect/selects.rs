@@ -6,7 +6,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::expressions::narrow;
-use super::names::{UNNAMED, column_name, outermost};
+use super::names::{UNNAMED, column_name, folded, outermost};
 use super::phrase::made;
 use crate::error::{Error, Result};
 
@@ -16,10 +16,10 @@ pub(super) fn reword(query: &mut Query, is_nested: bool) -> Result<()> {
     check(&query.body)?;
     narrow_columns(&mut query.body);
     if let Some(select) = select_mut(&mut query.body) {
+        if is_nested {
+            name_items(select);
+        }
         for item in &mut select.projection {
-            if is_nested {
-                name_item(item);
-            }
             if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
                 exists_as_count(expr)?;
             }
@@ -91,8 +91,27 @@ fn narrow_columns(body: &mut SetExpr) {
     }
 }
 
-/// Gives a computed column of a subquery the name that the query around it knows it by.
+/// Gives computed columns of a subquery the names that the query around it knows them by.
 ///
+/// Only where a name is the only one of its kind: the engine has no two columns of one name.
+fn name_items(select: &mut Select) {
+    let known: Option<Vec<String>> = select
+        .projection
+        .iter()
+        .map(|item| match item {
+            SelectItem::UnnamedExpr(expr) => Some(column_name(expr)),
+            SelectItem::ExprWithAlias { alias, .. } => Some(folded(alias)),
+            _ => None,
+        })
+        .collect();
+    let Some(known) = known.filter(|_| select.distinct.is_none()) else { return };
+    for (item, name) in select.projection.iter_mut().zip(&known) {
+        if known.iter().filter(|other| *other == name).count() == 1 {
+            name_item(item);
+        }
+    }
+}
+
 /// A cast keeps the name of a column, which GROUP BY may mean.
 fn name_item(item: &mut SelectItem) {
     let SelectItem::UnnamedExpr(expr) = &*item else { return };

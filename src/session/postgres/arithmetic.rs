@@ -16,7 +16,7 @@ use datafusion::arrow::compute::kernels::arity::try_binary;
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{
     ArrowPrimitiveType, DataType, Decimal128Type, Field, FieldRef, Float64Type, Int16Type,
-    Int32Type, Int64Type, i256,
+    Int32Type, Int64Type, TimeUnit, i256,
 };
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::{Result, exec_err, plan_err};
@@ -69,6 +69,9 @@ impl Operator {
     }
 }
 
+/// The type of a difference of instants.
+const MICROSECONDS: DataType = DataType::Duration(TimeUnit::Microsecond);
+
 const STABLE: Volatility = Volatility::Immutable;
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -117,6 +120,7 @@ impl Operator {
         let (Some((p1, s1)), Some((p2, s2))) = (exact(left), exact(right)) else {
             return match left {
                 DataType::Float32 | DataType::Float64 => Ok(DataType::Float64),
+                DataType::Duration(_) if is_average => Ok(MICROSECONDS),
                 _ => plan_err!("operator does not exist: {left} {} {right}", self.name()),
             };
         };
@@ -156,6 +160,7 @@ impl ScalarUDFImpl for Arithmetic {
         let (left, right) = (narrow(left), narrow(right));
         let result = self.operator.result(&left, &right)?;
         Ok(match result {
+            DataType::Duration(_) => vec![result, DataType::Int64],
             DataType::Decimal128(..) => vec![as_decimal(&left), as_decimal(&right)],
             whole => vec![whole.clone(), whole],
         })
@@ -213,6 +218,13 @@ fn out_of_range(data_type: &DataType) -> ArrowError {
 
 impl Operator {
     fn of(self, left: &ArrayRef, right: &ArrayRef, result: &DataType) -> Result<ArrayRef> {
+        if *result == MICROSECONDS {
+            // The average of differences of instants.
+            let options = CastOptions { safe: false, ..Default::default() };
+            let cast = |array: &ArrayRef, to| cast_with_options(array, to, &options);
+            let us = cast(left, &DataType::Int64)?;
+            return Ok(cast(&self.wholes::<Int64Type>(&us, right)?, result)?);
+        }
         let decimals = [left, right].map(|array| {
             let options = CastOptions { safe: false, ..Default::default() };
             cast_with_options(array, &as_decimal(array.data_type()), &options)

@@ -157,8 +157,8 @@ impl ScalarUDFImpl for Converted {
     }
 
     fn simplify(&self, args: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
-        let given = args[0].get_type(info.schema())?;
-        match self.conversion.is_same(&given) {
+        let given = args[0].get_type(info.schema());
+        match given.is_ok_and(|given| self.conversion.is_same(&given)) {
             true => Ok(ExprSimplifyResult::Simplified(args.into_iter().next().unwrap_or_default())),
             false => Ok(ExprSimplifyResult::Original(args)),
         }

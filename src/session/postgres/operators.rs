@@ -12,6 +12,7 @@ use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator as Engi
 use datafusion::sql::sqlparser::ast::BinaryOperator as Op;
 
 use super::arithmetic::{Operator, exact};
+use super::json::{JSON, JSONB};
 use super::{OID_KEY, call};
 
 /// Plans operators as Postgres does.
@@ -33,7 +34,9 @@ impl ExprPlanner for Operators {
         }
         let is_json = |expr: &Expr| {
             let field = expr.to_field(schema).ok().map(|(_, field)| field);
-            field.is_some_and(|field| field.metadata().contains_key(OID_KEY))
+            // Columns of pg_catalog have types of their own too.
+            let oid = field.and_then(|field| field.metadata().get(OID_KEY)?.parse().ok());
+            oid.is_some_and(|oid: u32| [JSON, JSONB].contains(&oid))
         };
         let name = match raw.op {
             Op::AtArrow if left.is_string() => Some(("json_contains", false)),

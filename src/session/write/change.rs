@@ -158,9 +158,7 @@ impl Session {
         }
         insert.table = TableObject::TableName(target.object_name());
         insert.table_alias = None;
-        let mut statement = Statement::Insert(insert);
-        self.say_for_engine(&mut statement)?;
-        let plan = self.planned_as_it_is(statement).await?;
+        let plan = self.planned_in_its_words(Statement::Insert(insert)).await?;
         let LogicalPlan::Dml(dml) = plan else {
             return Err(Error::statement("42601", "INSERT needs VALUES or a query"));
         };
@@ -261,7 +259,7 @@ impl Session {
     /// Types of the parameters of a writing `statement`.
     pub(in crate::session) async fn write_parameter_types(
         &self,
-        mut statement: Statement,
+        statement: Statement,
         write: Write,
     ) -> Result<HashMap<String, Option<DataType>>> {
         self.advance();
@@ -274,8 +272,7 @@ impl Session {
             Write::CreateTableAs { query, .. } => self.planned(Statement::Query(query)).await?,
             Write::Update { table, .. } | Write::Delete { table, .. } => {
                 self.writable(&table)?;
-                self.say_for_engine(&mut statement)?;
-                self.planned_as_it_is(statement).await?
+                self.planned_in_its_words(statement).await?
             }
             _ => return Ok(HashMap::new()),
         };
