@@ -35,7 +35,7 @@ REFUSED = [
     "CALL anything()",
     "DO $$ BEGIN END $$",
 ]
-ALLOWED = {"42501", "0A000", "42601", "42704"}
+ALLOWED = {"42501", "0A000", "42601", "42704", "42883"}
 
 with psycopg.connect(sys.argv[1], autocommit=True) as connection:
     for prepare in (False, True):
