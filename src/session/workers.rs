@@ -166,7 +166,11 @@ mod tests {
         let config = Config { lake, threads: 1, ..Config::default() };
         let engine = Engine::open(config, vec![], vec![]).await.expect("opens");
         let session = engine.session("ana");
-        for condition in ["a.a::int8 * b.b % 7 = 3", "a.a + b.b = -5", "a.a > b.b + 9999999"] {
+        for condition in [
+            "a.value::int8 * b.value % 7 = 3",
+            "a.value + b.value = -5",
+            "a.value > b.value + 9999999",
+        ] {
             let sql = format!(
                 "SELECT count(*) FROM generate_series(1, 1000000) a(value) \
                  CROSS JOIN generate_series(1, 1000000) b(value) WHERE {condition}"

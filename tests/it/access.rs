@@ -74,7 +74,8 @@ async fn hidden_rows_are_not_told_by_failure() {
     // Filters that the engine may run in any order tell: this is what the barrier is for.
     let mut told = 0;
     for trick in &TRICKS[..3] {
-        let filtered = "(SELECT * FROM crm.opportunities WHERE owner_id = 'ben')";
+        // Most rows pass, so that the engine does not narrow them down before it goes on.
+        let filtered = "(SELECT * FROM crm.opportunities WHERE amount <> 9999)";
         let sql = trick.replace("{t}", &format!("{filtered} AS o"));
         told += usize::from(rows(&everything, &sql).await.is_err());
     }

@@ -89,7 +89,7 @@ async fn no_bomb_ends_the_process_or_fills_it() {
     let served = Served::start(&[
         ("memory_pool_bytes_max", &POOL.to_string()),
         ("memory_query_bytes_max", &(POOL / 2).to_string()),
-        ("plan_timeout_ms", "8000"),
+        ("plan_timeout_ms", "20000"),
         ("statement_timeout_ms", "30000"),
         ("spill_bytes_max", "1000000000"),
     ]);

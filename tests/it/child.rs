@@ -34,7 +34,7 @@ impl Served {
         let binary = std::env::var("RUNRATE_BIN");
         let binary = binary.unwrap_or_else(|_| env!("CARGO_BIN_EXE_runrate").to_owned());
         let mut command = Command::new(binary);
-        command.arg("serve").env("RUNRATE_LAKE", &lake);
+        command.arg("serve").env("RUNRATE_LAKE", &lake).env_remove("RUNRATE_BIN");
         command.env("RUNRATE_LISTEN", "127.0.0.1:0").env("RUNRATE_HTTP", "127.0.0.1:0");
         for (name, value) in settings {
             command.env(format!("RUNRATE_{}", name.to_uppercase()), value);

@@ -205,7 +205,8 @@ async fn any_file_goes_into_raw_with_types_that_fit_all_of_it() {
     let rows = "SELECT zip, n + 1, rate * 2, day + INTERVAL '1 day', note IS NULL FROM raw.places ORDER BY zip";
     assert_eq!(
         bench.query(rows).await,
-        ["02134|2|1.0|2024-01-02|false", "10001|3|2.0|2024-01-03|true"]
+        // A date and an interval are a timestamp, as in Postgres.
+        ["02134|2|1.0|2024-01-02T00:00:00|false", "10001|3|2.0|2024-01-03T00:00:00|true"]
     );
     let lines =
         "{\"zip\":\"1\",\"n\":\"x\"}\n".to_owned() + &"{\"zip\":\"1\",\"n\":3}\n".repeat(30);

@@ -15,7 +15,7 @@ use crate::wire_login::{certify, connector};
 
 /// Computes for minutes, and reads nothing.
 const LONG: &str = "SELECT count(*) FROM generate_series(1, 100000) a(value) \
-                    CROSS JOIN generate_series(1, 100000) b(value) WHERE a.value * b.value % 7 = 3";
+                    CROSS JOIN generate_series(1, 100000) b(value) WHERE a.value::int8 * b.value % 7 = 3";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn at_the_first_signal_what_runs_may_end() {
@@ -112,7 +112,7 @@ async fn what_ingest_did_is_in_the_metrics() {
     let text = get(company.http, "/metrics").expect("an answer");
     let row = "runrate_ingest_rows_total{source=\"template\",outcome=\"loaded\"} ";
     let loaded = text.lines().find_map(|line| line.strip_prefix(row)).expect("a line");
-    assert!(loaded.parse::<f64>().expect("a number") > 100.0, "{loaded}");
+    assert!(loaded.parse::<f64>().expect("a number") > 50.0, "{loaded}");
     let end = "runrate_ingest_batch_timestamp_seconds{source=\"template\"} ";
     let end = text.lines().find_map(|line| line.strip_prefix(end)).expect("a line");
     assert!(end.parse::<f64>().expect("seconds") > 1.7e9, "{end}");

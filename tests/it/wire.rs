@@ -254,7 +254,10 @@ async fn portals_give_rows_in_parts() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn too_many_connections_are_told_so() {
-    let company = Company::serve(|config, _| config.connections_max = 2).await;
+    let company = Company::serve(|config, _| {
+        (config.connections_max, config.connections_admin_reserved) = (2, 0);
+    })
+    .await;
     let (_one, _other) = (company.driver().await, company.driver().await);
     let config = company.connection(PASSWORD);
     let error = tokio_postgres::connect(&config, NoTls).await.err().expect("full");

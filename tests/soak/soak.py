@@ -59,7 +59,7 @@ def bombs():
         "SELECT string_agg(repeat('x', 1000000), '') FROM generate_series(1, 10000)",
         "SELECT array_agg(repeat('x', 10000 + v::int % 7)) FROM generate_series(1, 10000000) t(v)",
         "SELECT count(*) FROM generate_series(1, 1000000) a(value), generate_series(1, 1000000) b(value)"
-        " WHERE a.value * b.value % 7 = 3",
+        " WHERE a.value::int8 * b.value % 7 = 3",
         "SELECT max(s) FROM (SELECT v, md5(v::text) || repeat('x', 200) AS s"
         " FROM generate_series(1, 4000000) t(v) ORDER BY s DESC, v OFFSET 1) q",
         "SELECT " + ", ".join(f"repeat('x', 2000 + v::int % 3) AS c{at}" for at in range(500))

@@ -256,10 +256,12 @@ fn replaced_bytes(given: &[Argument], row: usize) -> u64 {
         return most;
     }
     let (Some(text), Some(from)) = (text.text(row), from.text(row)) else { return 0 };
+    // More than so many are too many, however many more.
+    let most = usize::try_from(VALUE_BYTES_MAX / to_length.max(1) + 1).unwrap_or(usize::MAX);
     let count = match from.is_empty() {
         // The engine puts it between all characters.
         true => text.chars().count() as u64 + 1,
-        false => text.matches(from.as_str()).count() as u64,
+        false => text.matches(from.as_str()).take(most).count() as u64,
     };
     length.saturating_add(count.saturating_mul(to_length))
 }

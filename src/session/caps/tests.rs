@@ -35,10 +35,10 @@ async fn what_is_too_large_is_refused_by_name() {
     let rows = "FROM generate_series(1, 5000) AS t(v)";
     for (sql, name) in [
         ("SELECT length(repeat('x', 1000000000))".to_owned(), "repeat"),
-        (format!("SELECT sum(length(repeat('x', v * 10000000))) {rows}"), "repeat"),
+        (format!("SELECT sum(length(repeat('x', v::int8 * 10000000))) {rows}"), "repeat"),
         (format!("SELECT sum(length(repeat('x', 100000 + v % 2))) {rows}"), "repeat"),
         ("SELECT length(lpad('x', 1000000000, 'y'))".into(), "lpad"),
-        (format!("SELECT sum(length(rpad('x', v * 10000000, 'y'))) {rows}"), "rpad"),
+        (format!("SELECT sum(length(rpad('x', v::int8 * 10000000, 'y'))) {rows}"), "rpad"),
         ("SELECT cardinality(array_repeat(1, 50000000))".into(), "array_repeat"),
         ("SELECT cardinality(range(1, 2000000000))".into(), "range"),
         ("SELECT cardinality(generate_series(1, 2000000000))".into(), "generate_series"),
