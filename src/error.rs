@@ -275,6 +275,8 @@ fn execution_sqlstate(text: &str) -> &'static str {
         "22007"
     } else if lower.contains("square root of a negative") {
         "2201F"
+    } else if lower.contains("cannot take logarithm of") {
+        "2201E"
     } else if lower.contains("ntile requires a positive") {
         "22014"
     } else if lower.contains("negative substring length") || lower.contains("negative count not") {

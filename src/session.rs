@@ -232,7 +232,11 @@ impl Engine {
     pub fn session_with(self: &Arc<Self>, access: Arc<Access>) -> Session {
         let granted = Granted::new(access.clone());
         let tables = catalog::SessionCatalog::new(self.generation(), granted.clone());
+        let mut config = self.base.config().clone();
+        // Without a zone of its own the engine would have instants as clocks of no zone.
+        config.options_mut().execution.time_zone = Some("UTC".to_owned());
         let state = SessionStateBuilder::new_from_existing(self.base.clone())
+            .with_config(config)
             .with_session_id(format!("{}-{:p}", access.role(), Arc::as_ptr(&tables)))
             .with_catalog_list(catalog::SessionCatalogs::new(tables.clone()))
             .with_expr_planners(postgres::planners(&self.base))

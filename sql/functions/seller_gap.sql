@@ -227,7 +227,7 @@ SELECT
     ) AS hires_needed,
     CASE WHEN demand > potential * (1 - attrition) THEN
         CAST(
-            period_start - CAST(concat(array_length($ramp), ' months') AS interval)
+            CAST(period_start - CAST(concat(array_length($ramp), ' months') AS interval) AS date)
             - $recruit_days
             AS date
         )

@@ -81,6 +81,7 @@ class Runrate:
             self.call(binary, "ingest", "--lake", lake, "--table", name, "--types", types,
                       files / f"{name}.csv")
         self.call(binary, "role", "--lake", lake, "add", "demo", input=f"{PASSWORD}\n{PASSWORD}\n")
+        self.call(binary, "role", "--lake", lake, "grant", "demo", "--on", "raw")
         self.log = open(base / "runrate.log", "w")
         self.process = subprocess.Popen(
             [binary, "serve", "--lake", lake, "--listen", f"127.0.0.1:{port}",

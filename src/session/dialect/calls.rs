@@ -40,7 +40,7 @@ const ROWS: &[(&str, &str)] = &[
     ("regexp_split_to_table", "regexp_split_to_array"),
     ("string_to_table", "string_to_array"),
     ("regexp_matches", "regexp_all_matches"),
-    ("jsonb_array_elements", "jsonb_elements"),
+    ("jsonb_array_elements", "json_elements"),
     ("json_array_elements", "json_elements"),
     ("jsonb_array_elements_text", "json_elements_text"),
     ("json_array_elements_text", "json_elements_text"),
@@ -99,6 +99,18 @@ pub(super) fn reworded(function: &Function) -> Result<Option<Expr>> {
         ("trim_array", [_, _]) => {
             Some(made("array_slice($1, 1, CAST(cardinality($1) AS BIGINT) - $2)", &given)?)
         }
+        ("ln" | "log" | "log10", [value]) => {
+            let value = made("for_logarithm($1)", std::slice::from_ref(value))?;
+            Some(Expr::Function(renamed(function, &name, vec![value])))
+        }
+        ("concat" | "concat_ws", [_, ..]) => {
+            let shown = |value: &Expr| match text_of(value) {
+                Some(_) => Ok(value.clone()),
+                None => made("shown_text($1)", std::slice::from_ref(value)),
+            };
+            let given = given.iter().map(shown).collect::<Result<_>>()?;
+            Some(Expr::Function(renamed(function, &name, given)))
+        }
         ("mod", [_, _]) => Some(made("($1 % $2)", &given)?),
         ("round", [_]) => Some(made("round(whole_number($1))", &given)?),
         ("regexp_replace", [_, _, with, ..]) if text_of(with).is_some() => {
@@ -122,7 +134,12 @@ fn unnested(name: &str, list: &str, given: &[Expr]) -> Result<Expr> {
     let places: Vec<_> = (1..=given.len()).map(|at| format!("${at}")).collect();
     let rows = made(&format!("unnest({list}({}))", places.join(", ")), given)?;
     let is_integer = name == "generate_series" && given.iter().all(is_integer);
-    Ok(if is_integer { cast(rows, DataType::Integer(None)) } else { rows })
+    Ok(match name {
+        _ if is_integer => cast(rows, DataType::Integer(None)),
+        "jsonb_array_elements" => made("jsonb_value($1)", &[rows])?,
+        "json_array_elements" => made("json_value($1)", &[rows])?,
+        _ => rows,
+    })
 }
 
 /// `avg` and `sum` with Postgres' types, and aggregates that make JSON.
@@ -138,7 +155,7 @@ fn aggregate(name: &str, function: &Function, given: &[Expr]) -> Result<Option<E
         }
         "json_agg" | "jsonb_agg" => {
             let list = Expr::Function(renamed(function, "array_agg", given.to_vec()));
-            let of = if name == "json_agg" { "to_json" } else { "to_jsonb" };
+            let of = if name == "json_agg" { "json_list" } else { "to_jsonb" };
             Some(made(&format!("{of}($1)"), &[list])?)
         }
         _ => None,

@@ -185,9 +185,26 @@ fn unary(op: &UnaryOperator, expr: &Expr) -> Result<Option<Expr>> {
         UnaryOperator::PGAbs => made("abs($1)", given)?,
         UnaryOperator::PGSquareRoot => made("sqrt($1)", given)?,
         UnaryOperator::PGCubeRoot => made("cbrt($1)", given)?,
+        // The engine would turn the sign of the first of its numbers only.
+        UnaryOperator::Minus => match span_of(expr) {
+            Some(text) => {
+                let (months, days, us) = literals::interval(text, None)?;
+                casts::span((-months, -days, -us))?
+            }
+            None => return Ok(None),
+        },
         UnaryOperator::BitwiseNot => made("((-1) - $1)", given)?,
         _ => return Ok(None),
     }))
+}
+
+/// The text of a span of time that is written out.
+fn span_of(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Nested(inner) => span_of(inner),
+        Expr::Interval(interval) => text_of(&interval.value),
+        _ => None,
+    }
 }
 
 fn binary(left: &Expr, op: &BinaryOperator, right: &Expr) -> Result<Option<Expr>> {
@@ -202,7 +219,7 @@ fn binary(left: &Expr, op: &BinaryOperator, right: &Expr) -> Result<Option<Expr>
     Ok(match op {
         Op::PGRegexMatch | Op::PGRegexIMatch | Op::PGRegexNotMatch | Op::PGRegexNotIMatch => {
             match text_of(right) {
-                Some(pattern) if pattern.contains('\\') => {
+                Some(pattern) if pattern.contains(['\\', '.']) => {
                     let right = Box::new(string(&patterns::regular(pattern)));
                     Some(Expr::BinaryOp { left: Box::new(left.clone()), op: op.clone(), right })
                 }

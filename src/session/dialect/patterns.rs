@@ -50,12 +50,14 @@ pub(in crate::session) fn similar(pattern: &str, mark: Option<char>) -> String {
     out
 }
 
-/// Postgres' word marks in the words of the engine's regular expressions.
+/// Postgres' word marks in the words of the engine's regular expressions; a point is any character.
 pub(in crate::session) fn regular(pattern: &str) -> String {
     let mut out = String::new();
     let mut characters = pattern.chars();
+    let mut has_point = false;
     while let Some(character) = characters.next() {
         if character != '\\' {
+            has_point |= character == '.';
             out.push(character);
             continue;
         }
@@ -69,7 +71,8 @@ pub(in crate::session) fn regular(pattern: &str) -> String {
             None => out.push('\\'),
         }
     }
-    out
+    // The engine's point is no end of a line.
+    if has_point { format!("(?s){out}") } else { out }
 }
 
 #[cfg(test)]
@@ -95,5 +98,6 @@ mod tests {
     fn word_marks_are_translated() {
         assert_eq!(regular(r"\mhere\M"), r"\b{start}here\b{end}");
         assert_eq!(regular(r"\d\."), r"\d\.");
+        assert_eq!(regular("a.b"), "(?s)a.b");
     }
 }

@@ -88,8 +88,7 @@ fn of_call(call: &Call<'_>) -> Result<Option<TableFactor>> {
         (call.name.as_str(), call.given.as_slice())
     {
         let values = match call.name.as_str() {
-            "jsonb_each" => "jsonb_values($1)",
-            "json_each" => "json_values($1)",
+            "jsonb_each" | "json_each" => "json_values($1)",
             _ => "json_values_text($1)",
         };
         let lists = vec![made("json_keys($1)", &call.given)?, made(values, &call.given)?];

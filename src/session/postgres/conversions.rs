@@ -4,22 +4,23 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, AsArray, IntervalMonthDayNanoArray};
+use chrono_tz::Tz;
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, IntervalMonthDayNanoArray, StringArray};
 use datafusion::arrow::compute::kernels::arity::unary;
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{
     DataType, DurationMicrosecondType, Field, FieldRef, Float64Type, IntervalMonthDayNano,
     IntervalUnit, TimeUnit,
 };
-use datafusion::common::{Result, plan_err};
+use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ExprSchemable, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
     ScalarUDFImpl, Signature, Volatility,
 };
 
-use super::DAY_US;
 use super::arithmetic::{SCALE_KEY, exact};
+use super::{DAY_US, texts};
 
 /// What an argument becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,10 +33,13 @@ pub(super) enum Conversion {
     Numeric,
     /// A difference of instants becomes days and a time.
     Span,
+    /// What the engine would show otherwise becomes text, as Postgres shows it.
+    Shown,
 }
 
 impl Conversion {
-    pub(super) const ALL: [Self; 4] = [Self::Summand, Self::Whole, Self::Numeric, Self::Span];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Summand, Self::Whole, Self::Numeric, Self::Span, Self::Shown];
 
     fn name(self) -> &'static str {
         match self {
@@ -43,6 +47,7 @@ impl Conversion {
             Self::Whole => "whole_number",
             Self::Numeric => "numeric_of",
             Self::Span => "span_of",
+            Self::Shown => "shown_text",
         }
     }
 
@@ -70,6 +75,16 @@ impl Conversion {
                 None => given.clone(),
             },
             (Self::Span, D::Duration(_)) => D::Interval(IntervalUnit::MonthDayNano),
+            (
+                Self::Shown,
+                D::Boolean
+                | D::Float32
+                | D::Float64
+                | D::Timestamp(..)
+                | D::Interval(_)
+                | D::Duration(_)
+                | D::List(_),
+            ) => D::Utf8,
             (_, given) => given.clone(),
         }
     }
@@ -79,7 +94,7 @@ impl Conversion {
         !is_rounded && self.result(given) == *given
     }
 
-    fn of(self, array: &ArrayRef, result: &DataType) -> Result<ArrayRef> {
+    fn of(self, array: &ArrayRef, result: &DataType, zone: Tz) -> Result<ArrayRef> {
         let options = CastOptions { safe: false, ..Default::default() };
         let cast = |to: &DataType| cast_with_options(array, to, &options);
         Ok(match (self, result) {
@@ -98,6 +113,14 @@ impl Conversion {
                     })
                 });
                 Arc::new(spans.collect::<IntervalMonthDayNanoArray>())
+            }
+            (Self::Shown, DataType::Utf8) => {
+                let row = |row| match ScalarValue::try_from_array(array, row)? {
+                    value if value.is_null() => Ok(None),
+                    value => texts::shown(&value, zone).map(Some),
+                };
+                let rows = (0..array.len()).map(row).collect::<Result<StringArray>>()?;
+                Arc::new(rows)
             }
             (_, result) => cast(result)?,
         })
@@ -145,13 +168,13 @@ impl ScalarUDFImpl for Converted {
         if self.conversion.is_same(&args.args[0].data_type()) {
             return Ok(args.args[0].clone());
         }
+        let zone = args.config_options.execution.time_zone.as_deref().unwrap_or("UTC");
+        let zone: Tz = zone.parse().unwrap_or(Tz::UTC);
         let is_scalar = matches!(args.args[0], ColumnarValue::Scalar(_));
         let array = args.args[0].to_array(if is_scalar { 1 } else { args.number_rows })?;
-        let made = self.conversion.of(&array, result)?;
+        let made = self.conversion.of(&array, result, zone)?;
         Ok(match is_scalar {
-            true => {
-                ColumnarValue::Scalar(datafusion::common::ScalarValue::try_from_array(&made, 0)?)
-            }
+            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&made, 0)?),
             false => ColumnarValue::Array(made),
         })
     }

@@ -187,7 +187,16 @@ fn carried(large: i64, small: i64, size: i64) -> (i64, i64) {
 fn settled(months: i64, days: i64, us: i64, has_hours: bool) -> (i64, i64, i64) {
     let (days, us) = if has_hours { carried(days, us, DAY_US) } else { (days, us) };
     let (months, days) = carried(months, days, 30);
-    (months, days, us)
+    // A month less an hour is 29 days and 23 hours: all of one sign.
+    match has_hours {
+        true if months > 0 && days == 0 && us < 0 => (months - 1, 29, us + DAY_US),
+        true if months < 0 && days == 0 && us > 0 => (months + 1, -29, us - DAY_US),
+        true => {
+            let (days, us) = carried(days, us, DAY_US);
+            (months, days, us)
+        }
+        false => (months, days, us),
+    }
 }
 
 /// Years and months, days and time from one instant to a later one, as the calendar counts.

@@ -11,7 +11,7 @@ use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::{Result, ScalarValue, exec_err};
 
 use super::json_text::{Json, Style};
-use super::{Definition, Kind, OID_KEY, integer, text};
+use super::{Definition, Kind, integer, text};
 
 /// `json` and `jsonb` in `pg_type`.
 pub(super) const JSON: u32 = 114;
@@ -29,6 +29,7 @@ pub(super) const TYPES: &[(&str, u32)] = &[
     ("jsonb_set", JSONB),
     ("jsonb_strip_nulls", JSONB),
     ("to_json", JSON),
+    ("json_list", JSON),
     ("to_jsonb", JSONB),
     ("json_build_object", JSON),
     ("jsonb_build_object", JSONB),
@@ -39,16 +40,12 @@ pub(super) const TYPES: &[(&str, u32)] = &[
 type Answer = fn(&[ScalarValue], Tz) -> Result<ScalarValue>;
 
 const TEXT: fn(&[DataType]) -> DataType = |_| DataType::Utf8;
-const TEXTS: fn(&[DataType]) -> DataType = |_| of_items(None);
+const TEXTS: fn(&[DataType]) -> DataType = |_| of_items();
 const BOOLEAN: fn(&[DataType]) -> DataType = |_| DataType::Boolean;
 
-/// A list of texts, or of JSON of a type.
-fn of_items(oid: Option<u32>) -> DataType {
-    let mut item = Field::new_list_field(DataType::Utf8, true);
-    if let Some(oid) = oid {
-        item.set_metadata([(OID_KEY.to_owned(), oid.to_string())].into());
-    }
-    DataType::List(Arc::new(item))
+/// A list of texts; that they are JSON is said of its elements, where they are taken out.
+fn of_items() -> DataType {
+    DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)))
 }
 
 const fn of(
@@ -134,30 +131,22 @@ pub(super) const DEFINITIONS: &[Definition] = &[
             _ => exec_err!("cannot get array length of a non-array"),
         },
     ),
-    of("jsonb_elements", ONE, |_| of_items(Some(JSONB)), |given, _| elements(given, JSONB)),
-    of("json_elements", ONE, |_| of_items(Some(JSON)), |given, _| elements(given, JSON)),
-    of("json_elements_text", ONE, TEXTS, |given, _| elements(given, 0)),
-    of("json_keys", ONE, TEXTS, |given, _| {
-        list(fields(given)?.iter().map(|(key, _)| Some(key.clone())), 0)
+    of("json_elements", ONE, TEXTS, |given, _| elements(given, |item| Some(spaced(item)))),
+    of("json_elements_text", ONE, TEXTS, |given, _| {
+        elements(given, |item| item.shown(Style::Spaced))
     }),
-    of(
-        "jsonb_values",
-        ONE,
-        |_| of_items(Some(JSONB)),
-        |given, _| {
-            list(fields(given)?.iter().map(|(_, value)| Some(value.written(Style::Spaced))), JSONB)
-        },
-    ),
-    of(
-        "json_values",
-        ONE,
-        |_| of_items(Some(JSON)),
-        |given, _| {
-            list(fields(given)?.iter().map(|(_, value)| Some(value.written(Style::Spaced))), JSON)
-        },
-    ),
+    of("json_keys", ONE, TEXTS, |given, _| {
+        Ok(list(fields(given)?.iter().map(|(key, _)| Some(key.clone()))))
+    }),
+    of("json_values", ONE, TEXTS, |given, _| {
+        Ok(list(fields(given)?.iter().map(|(_, value)| Some(spaced(value)))))
+    }),
     of("json_values_text", ONE, TEXTS, |given, _| {
-        list(fields(given)?.iter().map(|(_, value)| value.shown(Style::Spaced)), 0)
+        Ok(list(fields(given)?.iter().map(|(_, value)| value.shown(Style::Spaced))))
+    }),
+    of("jsonb_equal", TWO, BOOLEAN, |given, _| {
+        let is_equal = read(&given[0])?.comparable() == read(&given[1])?.comparable();
+        Ok(ScalarValue::Boolean(Some(is_equal)))
     }),
     of("jsonb_strip_nulls", ONE, TEXT, |given, _| kept(stripped(read(&given[0])?))),
     of("jsonb_set", &[Kind::Text, Kind::Any, Kind::Text], TEXT, |given, _| {
@@ -165,6 +154,16 @@ pub(super) const DEFINITIONS: &[Definition] = &[
     }),
     of("to_json", &[Kind::Any], TEXT, |given, zone| {
         Ok(ScalarValue::Utf8(Some(value_of(&given[0], zone)?.written(Style::Tight))))
+    }),
+    of("json_list", &[Kind::Any], TEXT, |given, zone| {
+        let written = match value_of(&given[0], zone)? {
+            Json::List(items) => {
+                let items: Vec<_> = items.iter().map(|item| item.written(Style::Tight)).collect();
+                format!("[{}]", items.join(", "))
+            }
+            other => other.written(Style::Tight),
+        };
+        Ok(ScalarValue::Utf8(Some(written)))
     }),
     of("to_jsonb", &[Kind::Any], TEXT, |given, zone| kept(value_of(&given[0], zone)?)),
     open("json_build_object", |given, zone| {
@@ -254,20 +253,20 @@ fn fields(given: &[ScalarValue]) -> Result<Vec<(String, Json)>> {
     }
 }
 
-fn elements(given: &[ScalarValue], oid: u32) -> Result<ScalarValue> {
+fn elements(given: &[ScalarValue], text: fn(&Json) -> Option<String>) -> Result<ScalarValue> {
     match read(&given[0])? {
-        Json::List(items) if oid == 0 => {
-            list(items.iter().map(|item| item.shown(Style::Spaced)), oid)
-        }
-        Json::List(items) => list(items.iter().map(|item| Some(item.written(Style::Spaced))), oid),
+        Json::List(items) => Ok(list(items.iter().map(text))),
         _ => exec_err!("cannot extract elements from a value that is no array"),
     }
 }
 
-fn list(texts: impl Iterator<Item = Option<String>>, oid: u32) -> Result<ScalarValue> {
+fn spaced(json: &Json) -> String {
+    json.written(Style::Spaced)
+}
+
+fn list(texts: impl Iterator<Item = Option<String>>) -> ScalarValue {
     let values: Vec<_> = texts.map(ScalarValue::Utf8).collect();
-    let list = ScalarValue::List(ScalarValue::new_list(&values, &DataType::Utf8, true));
-    list.cast_to(&of_items((oid > 0).then_some(oid)))
+    ScalarValue::List(ScalarValue::new_list(&values, &DataType::Utf8, true))
 }
 
 fn joined(a: Json, b: Json) -> Json {

@@ -101,6 +101,21 @@ impl Json {
         }
     }
 
+    /// In a form that is the same for values that are equal as `jsonb`.
+    pub(super) fn comparable(self) -> Self {
+        fn without_zeros(json: Json) -> Json {
+            match json {
+                Json::Number(digits) => Json::Number(trimmed(&digits)),
+                Json::List(items) => Json::List(items.into_iter().map(without_zeros).collect()),
+                Json::Object(fields) => Json::Object(
+                    fields.into_iter().map(|(key, value)| (key, without_zeros(value))).collect(),
+                ),
+                other => other,
+            }
+        }
+        without_zeros(self.canonical())
+    }
+
     fn is_equal(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Number(a), Self::Number(b)) => trimmed(a) == trimmed(b),

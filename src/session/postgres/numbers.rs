@@ -34,6 +34,28 @@ pub(super) const DEFINITIONS: &[Definition] = &[
         answer: |given, _| width_bucket(given),
     },
     Definition {
+        name: "for_logarithm",
+        needed: 1,
+        kinds: &[Kind::Float],
+        is_open: false,
+        takes_null: false,
+        returns: |_| DataType::Float64,
+        answer: |given, _| match float(&given[0]) {
+            0.0 => exec_err!("cannot take logarithm of zero"),
+            number if number < 0.0 => exec_err!("cannot take logarithm of a negative number"),
+            _ => Ok(given[0].clone()),
+        },
+    },
+    Definition {
+        name: "to_hex",
+        needed: 1,
+        kinds: &[Kind::Any],
+        is_open: false,
+        takes_null: false,
+        returns: |_| DataType::Utf8,
+        answer: |given, _| to_hex(&given[0]),
+    },
+    Definition {
         name: "to_number",
         needed: 2,
         kinds: &[Kind::Text, Kind::Text],
@@ -71,6 +93,18 @@ fn divided(
         return exec_err!("division by zero");
     }
     Ok(ScalarValue::Float64(Some(real(a, b))))
+}
+
+/// The digits of as many bits as the number's type has.
+fn to_hex(number: &ScalarValue) -> Result<ScalarValue> {
+    let digits = match number {
+        ScalarValue::Int32(Some(number)) => format!("{number:x}"),
+        other if other.data_type().is_integer() => {
+            format!("{:x}", integer(&other.cast_to(&DataType::Int64)?))
+        }
+        _ => return exec_err!("to_hex: takes a whole number"),
+    };
+    Ok(ScalarValue::Utf8(Some(digits)))
 }
 
 fn width_bucket(given: &[ScalarValue]) -> Result<ScalarValue> {

@@ -32,12 +32,18 @@ impl ExprPlanner for Operators {
         if left.is_null() || right.is_null() {
             return Ok(PlannerResult::Original(raw));
         }
-        let is_json = |expr: &Expr| {
+        let oid = |expr: &Expr| -> Option<u32> {
             let field = expr.to_field(schema).ok().map(|(_, field)| field);
             // Columns of pg_catalog have types of their own too.
-            let oid = field.and_then(|field| field.metadata().get(OID_KEY)?.parse().ok());
-            oid.is_some_and(|oid: u32| [JSON, JSONB].contains(&oid))
+            field.and_then(|field| field.metadata().get(OID_KEY)?.parse().ok())
         };
+        let is_json = |expr: &Expr| oid(expr).is_some_and(|oid| [JSON, JSONB].contains(&oid));
+        let is_compared = matches!(raw.op, Op::Eq | Op::NotEq);
+        if is_compared && (oid(&raw.left) == Some(JSONB) || oid(&raw.right) == Some(JSONB)) {
+            let is_equal = call("jsonb_equal", vec![raw.left, raw.right])?;
+            let planned = if raw.op == Op::Eq { is_equal } else { !is_equal };
+            return Ok(PlannerResult::Planned(planned));
+        }
         let name = match raw.op {
             Op::AtArrow if left.is_string() => Some(("json_contains", false)),
             Op::ArrowAt if left.is_string() => Some(("json_contains", true)),

@@ -25,7 +25,7 @@ pub(super) const DEFINITIONS: &[Definition] = &[
         is_open: true,
         takes_null: true,
         returns: |_| DataType::Utf8,
-        answer: |given, _| formatted(given),
+        answer: formatted,
     },
     Definition {
         name: "quote_literal",
@@ -34,7 +34,7 @@ pub(super) const DEFINITIONS: &[Definition] = &[
         is_open: false,
         takes_null: false,
         returns: |_| DataType::Utf8,
-        answer: |given, _| Ok(ScalarValue::Utf8(Some(literal(&shown(&given[0])?)))),
+        answer: |given, zone| Ok(ScalarValue::Utf8(Some(literal(&shown(&given[0], zone)?)))),
     },
     Definition {
         name: "quote_nullable",
@@ -43,10 +43,10 @@ pub(super) const DEFINITIONS: &[Definition] = &[
         is_open: false,
         takes_null: true,
         returns: |_| DataType::Utf8,
-        answer: |given, _| {
+        answer: |given, zone| {
             Ok(ScalarValue::Utf8(Some(match given[0].is_null() {
                 true => "NULL".into(),
-                false => literal(&shown(&given[0])?),
+                false => literal(&shown(&given[0], zone)?),
             })))
         },
     },
@@ -62,11 +62,11 @@ pub(super) const DEFINITIONS: &[Definition] = &[
 ];
 
 /// A value as `%s` shows it.
-fn shown(value: &ScalarValue) -> Result<String> {
+pub(super) fn shown(value: &ScalarValue, zone: Tz) -> Result<String> {
     if let ScalarValue::Boolean(Some(is)) = value {
         return Ok(if *is { "t" } else { "f" }.into());
     }
-    text_of(value, Tz::UTC)
+    text_of(value, zone)
 }
 
 /// A value as a cast to text shows it.
@@ -212,7 +212,7 @@ fn identifier(text: &str) -> String {
 }
 
 /// `format('%s of %2$I', ...)`: `%s`, `%I`, `%L` and `%%`, with a place and a width.
-fn formatted(given: &[ScalarValue]) -> Result<ScalarValue> {
+fn formatted(given: &[ScalarValue], zone: Tz) -> Result<ScalarValue> {
     if given[0].is_null() {
         return Ok(ScalarValue::Utf8(None));
     }
@@ -238,11 +238,11 @@ fn formatted(given: &[ScalarValue]) -> Result<ScalarValue> {
         };
         let piece = match (kind, value.is_null()) {
             ('s', true) => String::new(),
-            ('s', false) => shown(value)?,
-            ('I', false) => identifier(&shown(value)?),
+            ('s', false) => shown(value, zone)?,
+            ('I', false) => identifier(&shown(value, zone)?),
             ('I', true) => return exec_err!("format: null cannot be an SQL identifier"),
             ('L', true) => "NULL".into(),
-            ('L', false) => literal(&shown(value)?),
+            ('L', false) => literal(&shown(value, zone)?),
             (other, _) => return exec_err!("format: unknown kind %{other}"),
         };
         let is_left = width.starts_with('-');
