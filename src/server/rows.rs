@@ -75,12 +75,12 @@ impl Rows {
         (self.usage.clone(), self.is_light)
     }
 
-    /// Refuses `rows` more than the result may have, or more bytes than it may.
-    fn check_size(&self, rows: u64) -> Result<(), Fault> {
+    /// Refuses `rows` and `bytes` more than the result may have.
+    fn check_size(&self, rows: u64, bytes: u64) -> Result<(), Fault> {
         let Largest { rows: rows_max, bytes: bytes_max } = self.largest;
         let what = match () {
             () if rows_max > 0 && self.rows + rows > rows_max => format!("{rows_max} rows"),
-            () if bytes_max > 0 && self.bytes > bytes_max => format!("{bytes_max} bytes"),
+            () if bytes_max > 0 && self.bytes + bytes > bytes_max => format!("{bytes_max} bytes"),
             () => return Ok(()),
         };
         Err(Fault::error("54000", format!("the result has more than {what}, which is the limit"))
@@ -108,8 +108,8 @@ impl Rows {
             };
             let part = batch.slice(start, wanted.min(batch.num_rows() - start));
             let is_first = progress.rows == 0;
-            self.check_size(part.num_rows() as u64)?;
-            let bytes = write(&part, sending, is_first, wire, stops, turn).await?;
+            self.check_size(part.num_rows() as u64, 0)?;
+            let bytes = self.write(&part, sending, is_first, wire, stops, turn).await?;
             self.rows += part.num_rows() as u64;
             self.bytes += bytes;
             stops.record.sent(part.num_rows() as u64, bytes);
@@ -168,35 +168,43 @@ impl Rows {
     }
 }
 
-/// Writes `batch` piece by piece; bytes of it.
-async fn write(
-    batch: &RecordBatch,
-    sending: Sending<'_>,
-    is_first: bool,
-    wire: &mut Wire,
-    stops: &Stops,
-    turn: &mut Turn,
-) -> Result<u64, Fault> {
-    let encoder = RowEncoder::new(batch, sending.form, sending.zone)?;
-    let encoder = if is_first { encoder.first() } else { encoder };
-    let (mut row, mut bytes) = (0, 0);
-    while row < batch.num_rows() {
-        let before = wire.outbox.bytes.len();
-        let wanted = FLUSH_BYTES.max(before + 1);
-        match encoder.encode(row, wanted, &mut wire.outbox.bytes) {
-            Ok(next) => row = next,
-            Err(error) => {
-                // A row that was begun is taken back: messages go out whole or not at all.
+impl Rows {
+    /// Writes `batch` piece by piece; bytes of it.
+    async fn write(
+        &mut self,
+        batch: &RecordBatch,
+        sending: Sending<'_>,
+        is_first: bool,
+        wire: &mut Wire,
+        stops: &Stops,
+        turn: &mut Turn,
+    ) -> Result<u64, Fault> {
+        let encoder = RowEncoder::new(batch, sending.form, sending.zone)?;
+        let encoder = if is_first { encoder.first() } else { encoder };
+        let (mut row, mut bytes) = (0, 0);
+        while row < batch.num_rows() {
+            let before = wire.outbox.bytes.len();
+            let wanted = FLUSH_BYTES.max(before + 1);
+            match encoder.encode(row, wanted, &mut wire.outbox.bytes) {
+                Ok(next) => row = next,
+                Err(error) => {
+                    // A row that was begun is taken back: messages go out whole or not at all.
+                    wire.outbox.bytes.truncate(before);
+                    return Err(error.into());
+                }
+            }
+            bytes += (wire.outbox.bytes.len() - before) as u64;
+            if let Err(fault) = self.check_size(0, bytes) {
+                // A batch can be larger than any result: looked at piece by piece.
                 wire.outbox.bytes.truncate(before);
-                return Err(error.into());
+                return Err(fault);
+            }
+            if wire.outbox.bytes.len() >= FLUSH_BYTES {
+                wire.flush_rows(stops, turn).await?;
             }
         }
-        bytes += (wire.outbox.bytes.len() - before) as u64;
-        if wire.outbox.bytes.len() >= FLUSH_BYTES {
-            wire.flush_rows(stops, turn).await?;
-        }
+        Ok(bytes)
     }
-    Ok(bytes)
 }
 
 /// Runs `work`; a panic in it is an error of this statement and not the end of the connection.

@@ -54,13 +54,18 @@ impl VisitorMut for Subqueries {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         // Nobody will ask for a value of a row that is not there.
-        if is_empty(select) && !aggregates(select) {
-            let _: ControlFlow<()> = visit_expressions_mut(&mut select.projection, |expr| {
+        if is_empty(select) {
+            let mut bare = select.clone();
+            let _: ControlFlow<()> = visit_expressions_mut(&mut bare.projection, |expr| {
                 if matches!(expr, Expr::Subquery(_)) {
                     *expr = Expr::Value(Value::Null.into());
                 }
                 ControlFlow::Continue(())
             });
+            // What aggregates gives a row all the same.
+            if !aggregates(&bare) {
+                *select = bare;
+            }
         }
         tell_apart(select);
         ControlFlow::Continue(())
