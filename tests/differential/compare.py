@@ -155,13 +155,13 @@ class Answer:
         return mine == [[number(v) for v in row] for row in other.text]
 
     def close_numbers(self, other):
-        """Whether numbers agree to 15 significant digits."""
+        """Whether numbers agree to 12 significant digits."""
         def close(a, b):
             if a == b:
                 return True
             try:
                 a, b = Decimal(a), Decimal(b)
-                return abs(a - b) <= max(abs(a), abs(b)) * Decimal("1e-15")
+                return abs(a - b) <= max(abs(a), abs(b)) * Decimal("1e-12")
             except (InvalidOperation, TypeError):
                 return False
         pairs = zip(self.text, other.text)

@@ -190,7 +190,8 @@ fn ordered_set(name: &str, function: &Function) -> Result<Option<Expr>> {
                 None => made("$1 IS NOT NULL", std::slice::from_ref(value))?,
             };
             let template = format!(
-                "(array_agg($1 ORDER BY $1 {order}) FILTER (WHERE $3))[CAST(greatest(ceil(\
+                "(CASE WHEN count($1) > 0 THEN array_agg($1 ORDER BY $1 {order}) \
+                 FILTER (WHERE $3) END)[CAST(greatest(ceil(\
                  CAST($2 AS DOUBLE PRECISION) * count($1) FILTER (WHERE $3)), 1) AS BIGINT)]"
             );
             Ok(Some(made(&template, &[value.clone(), share.clone(), known])?))

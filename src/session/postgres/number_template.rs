@@ -51,8 +51,8 @@ impl Template {
                 ('.' | 'D' | 'd', _) => (Piece::Point, 1),
                 (',' | 'G' | 'g', _) => (Piece::Group, 1),
                 ('S' | 's', _) => (Piece::Sign, 1),
-                // The currency of the locale C has no symbol.
-                ('L' | 'l', _) => (Piece::Text(String::new()), 1),
+                // The currency of the locale C is a blank.
+                ('L' | 'l', _) => (Piece::Text(" ".to_owned()), 1),
                 ('"', _) => {
                     let inside = rest[1..].split('"').next().unwrap_or_default();
                     (Piece::Text(inside.to_owned()), (inside.len() + 2).min(rest.len()))
