@@ -41,12 +41,11 @@ async fn what_is_too_large_is_refused_by_name() {
         (format!("SELECT sum(length(rpad('x', v::int8 * 10000000, 'y'))) {rows}"), "rpad"),
         ("SELECT cardinality(array_repeat(1, 50000000))".into(), "array_repeat"),
         ("SELECT cardinality(range(1, 2000000000))".into(), "range"),
-        ("SELECT cardinality(generate_series(1, 2000000000))".into(), "generate_series"),
         (
-            "SELECT cardinality(generate_series(TIMESTAMP '2000-01-01', TIMESTAMP '2001-01-01', \
+            "SELECT cardinality(range(TIMESTAMP '2000-01-01', TIMESTAMP '2001-01-01', \
              INTERVAL '1 microsecond'))"
                 .into(),
-            "generate_series",
+            "range",
         ),
         (
             "SELECT length(replace(repeat('a', 8000000), 'a', repeat('b', 8000000)))".into(),
