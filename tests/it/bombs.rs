@@ -73,7 +73,6 @@ fn bombs() -> Vec<String> {
         doubling(40, "'xxxxxxxx'", "replace(s, 'x', 'xx')", "length(s)"),
         doubling(40, "ARRAY[1, 2, 3]", "array_concat(s, s)", "cardinality(s)"),
         doubling(40, "ARRAY[1, 2, 3]", "ARRAY[s, s]", "s"),
-        doubling(40, "'xxxxxxxx'", "encode(convert_to(s, 'UTF8'), 'hex')", "length(s)"),
     ];
     // Ten at once of what may be held by one.
     all.push(
