@@ -94,7 +94,7 @@ async fn short_queries_go_between_the_rows_of_an_export() {
     let company = Company::serve(|config, _| config.queries_running_max = 1).await;
     let (exporting, client) = (company.driver().await, company.driver().await);
     let export = tokio::spawn(async move {
-        let sql = "SELECT value, md5(value::text) FROM generate_series(1, 1800000) g(value)";
+        let sql = "SELECT value, md5(value::text) FROM generate_series(1, 3000000) g(value)";
         let rows = exporting.query_raw(sql, Vec::<i32>::new()).await.expect("begins");
         let begun = Instant::now();
         let rows = futures::StreamExt::fold(rows, 0_u64, |count, row| async move {
@@ -147,7 +147,7 @@ async fn a_result_may_have_so_many_rows_and_bytes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn spilled_data_has_a_limit() {
     let sort = "SELECT max(r) FROM (SELECT row_number() OVER (ORDER BY md5(value::text)) AS r \
-                FROM generate_series(1, 1800000) g(value)) q";
+                FROM generate_series(1, 3000000) g(value)) q";
     let company = Company::serve(|config, folder| {
         config.memory_query_bytes_max = 64 << 20;
         config.memory_pool_bytes_max = 128 << 20;
