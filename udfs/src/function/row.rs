@@ -268,7 +268,7 @@ impl Column {
 const DAY_US: i64 = 86_400_000_000;
 
 /// Microseconds of a date or timestamp column, of one with a zone in UTC.
-fn instants(array: &ArrayRef) -> Result<TimestampMicrosecondArray> {
+pub(crate) fn instants(array: &ArrayRef) -> Result<TimestampMicrosecondArray> {
     let zone = match array.data_type() {
         DataType::Timestamp(_, Some(_)) => Some("+00:00".into()),
         _ => None,

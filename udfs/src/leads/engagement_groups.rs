@@ -1,13 +1,19 @@
 //! `engagement_score` of many groups at once: as long as all rows share one moment, half-life and
 //! cap, a group is nothing but its sum, and points fade a column at a time.
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
-use arrow::datatypes::{DataType, Float64Type, TimestampMicrosecondType};
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, TimestampMicrosecondArray,
+};
+use arrow::datatypes::{DataType, Decimal128Type, Float64Type, TimestampMicrosecondType};
 use datafusion_common::Result;
 use datafusion_expr::{EmitTo, GroupsAccumulator};
 
 use super::engagement_score::{CAP, Engagement, HALF_LIFE_DAYS, State};
 use crate::function::aggregate::{Head, Many};
+use crate::function::row::instants;
+use crate::function::sums::saved_sums;
 use crate::math::exact::Sum;
 use crate::math::score;
 
@@ -48,47 +54,112 @@ impl Groups {
         })
     }
 
-    /// Takes a batch the quick way; false if it cannot be, and nothing was taken.
-    fn take(&mut self, values: &[ArrayRef], groups: &[usize], count: usize) -> bool {
-        let Some(shared) = shared(values) else { return false };
+    /// Makes room for `count` groups whose rows share `shared`; false if others did not.
+    fn share(&mut self, shared: Shared, count: usize) -> bool {
         if self.states.is_some() || self.shared.is_some_and(|known| known != shared) {
-            return false;
-        }
-        let points = values[0].as_primitive::<Float64Type>().values();
-        let events = values[1].as_primitive::<TimestampMicrosecondType>().values();
-        self.faded.clear();
-        self.faded.extend(events.iter().map(|event| shared.as_of.saturating_sub(*event) as f64));
-        if !score::fade(&mut self.faded, points, shared.half_life) {
             return false;
         }
         self.shared = Some(shared);
         self.sums.resize(count, Sum::default());
-        groups
-            .iter()
-            .zip(&self.faded)
-            .for_each(|(group, faded)| self.sums[*group].put_small(*faded));
         true
+    }
+
+    /// Takes a batch the quick way; false if it cannot be, and nothing was taken.
+    fn take(&mut self, values: &[ArrayRef], groups: &[usize], count: usize) -> Result<bool> {
+        let mut faded = std::mem::take(&mut self.faded);
+        let shared = fade(values, &mut faded)?;
+        let is_taken = shared.is_some_and(|shared| self.share(shared, count));
+        if is_taken {
+            let rows = groups.iter().zip(&faded);
+            rows.for_each(|(group, faded)| self.sums[*group].put_small(*faded));
+        }
+        self.faded = faded;
+        Ok(is_taken)
+    }
+
+    /// Merges saved states the quick way; false if it cannot be, and nothing was merged.
+    fn take_saved(&mut self, saved: &[ArrayRef], groups: &[usize], count: usize) -> bool {
+        let Some(shared) = shared(saved) else { return false };
+        if !self.share(shared, count) {
+            return false;
+        }
+        let sums = saved[0].as_primitive::<Decimal128Type>().values();
+        groups.iter().zip(sums).for_each(|(group, sum)| self.sums[*group].merge(*sum));
+        true
+    }
+
+    /// What all groups share, if that is known and their sums are all there is to them.
+    fn quick(&self) -> Option<Shared> {
+        self.shared.filter(|_| self.states.is_none())
     }
 }
 
-/// What all rows of a batch share; `None` if they do not, or if a row lacks something.
-fn shared(values: &[ArrayRef]) -> Option<Shared> {
-    let is_instant = |column: &ArrayRef| matches!(column.data_type(), DataType::Timestamp(..));
-    if !values[1..3].iter().all(is_instant) || values.iter().any(|column| column.null_count() > 0) {
-        return None;
+/// What is left of each row's points at the moment that all share, into `faded`; `None` if rows
+/// differ or lack something, or points are large.
+fn fade(values: &[ArrayRef], faded: &mut Vec<f64>) -> Result<Option<Shared>> {
+    if values.iter().any(|column| column.null_count() > 0) {
+        return Ok(None);
     }
-    let number = |at: usize, default: f64| -> Option<f64> {
-        let Some(column) = values.get(at) else { return Some(default) };
-        let numbers = column.as_primitive::<Float64Type>().values();
-        let first = *numbers.first()?;
-        let is_usable = first > 0.0 && first.is_finite();
-        (is_usable && numbers.iter().all(|number| *number == first)).then_some(first)
+    // A date as the moment of the score lasts its whole day.
+    let rest_us = match values[2].data_type() {
+        DataType::Date32 => score::DAY_US - 1.0,
+        _ => 0.0,
     };
-    let moments = values[2].as_primitive::<TimestampMicrosecondType>().values();
-    let as_of = *moments.first()?;
-    let is_one = moments.iter().all(|moment| *moment == as_of);
-    let (half_life, cap) = (number(3, HALF_LIFE_DAYS)?, number(4, CAP)?);
-    is_one.then_some(Shared { as_of, half_life, cap })
+    let (events, as_of) = (instants(&values[1])?, instants(&values[2])?);
+    if events.null_count() + as_of.null_count() > 0 {
+        return Ok(None);
+    }
+    let shared = one_of_each(as_of.values(), values.get(3), values.get(4));
+    let Some(shared) = shared else { return Ok(None) };
+    let points = values[0].as_primitive::<Float64Type>().values();
+    faded.clear();
+    faded.extend(events.values().iter().map(|event| shared.as_of.saturating_sub(*event) as f64));
+    let is_small = score::fade(faded, points, shared.half_life, rest_us);
+    Ok(is_small.then_some(shared))
+}
+
+/// What saved states share; `None` if they do not, or if one has seen no row.
+fn shared(saved: &[ArrayRef]) -> Option<Shared> {
+    let is_whole = saved.iter().all(|column| column.null_count() == 0);
+    let as_of = saved[1].as_primitive::<TimestampMicrosecondType>().values();
+    is_whole.then(|| one_of_each(as_of, Some(&saved[2]), Some(&saved[3])))?
+}
+
+/// The one moment, half-life and cap that the columns hold; `None` if one holds several, or what
+/// cannot be.
+fn one_of_each(
+    as_of: &[i64],
+    half_life: Option<&ArrayRef>,
+    cap: Option<&ArrayRef>,
+) -> Option<Shared> {
+    let number = |column: Option<&ArrayRef>, default: f64| -> Option<f64> {
+        let Some(column) = column else { return Some(default) };
+        let first = only(column.as_primitive::<Float64Type>().values())?;
+        (first > 0.0 && first.is_finite()).then_some(first)
+    };
+    let (half_life, cap) = (number(half_life, HALF_LIFE_DAYS)?, number(cap, CAP)?);
+    Some(Shared { as_of: only(as_of)?, half_life, cap })
+}
+
+/// The value that all are.
+fn only<T: PartialEq + Copy>(values: &[T]) -> Option<T> {
+    let first = *values.first()?;
+    // In blocks, so that the comparison has no exit within one and runs on vectors.
+    let is_one = values
+        .chunks(256)
+        .all(|block| block.iter().fold(true, |all, value| all & (*value == first)));
+    is_one.then_some(first)
+}
+
+/// Sums and what they share as columns of a state.
+fn save(sums: &[Sum], shared: Shared) -> Result<Vec<ArrayRef>> {
+    let count = sums.len();
+    Ok(vec![
+        saved_sums(sums.iter().copied())?,
+        Arc::new(TimestampMicrosecondArray::from_value(shared.as_of, count)),
+        Arc::new(Float64Array::from_value(shared.half_life, count)),
+        Arc::new(Float64Array::from_value(shared.cap, count)),
+    ])
 }
 
 impl GroupsAccumulator for Groups {
@@ -99,22 +170,29 @@ impl GroupsAccumulator for Groups {
         filter: Option<&BooleanArray>,
         count: usize,
     ) -> Result<()> {
-        if filter.is_none() && self.take(values, groups, count) {
+        if filter.is_none() && self.take(values, groups, count)? {
             return Ok(());
         }
         self.states().update_batch(values, groups, filter, count)
     }
 
     fn merge_batch(&mut self, values: &[ArrayRef], groups: &[usize], count: usize) -> Result<()> {
+        if self.take_saved(values, groups, count) {
+            return Ok(());
+        }
         self.states().merge_batch(values, groups, count)
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        self.states().evaluate(emit_to)
+        let Some(shared) = self.quick() else { return self.states().evaluate(emit_to) };
+        let sums = emit_to.take_needed(&mut self.sums);
+        let scores = sums.iter().map(|sum| sum.value().clamp(0.0, shared.cap));
+        Ok(Arc::new(Float64Array::from_iter_values(scores)))
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        self.states().state(emit_to)
+        let Some(shared) = self.quick() else { return self.states().state(emit_to) };
+        save(&emit_to.take_needed(&mut self.sums), shared)
     }
 
     fn convert_to_state(
@@ -122,6 +200,17 @@ impl GroupsAccumulator for Groups {
         values: &[ArrayRef],
         filter: Option<&BooleanArray>,
     ) -> Result<Vec<ArrayRef>> {
+        let mut faded = vec![];
+        if filter.is_none()
+            && let Some(shared) = fade(values, &mut faded)?
+        {
+            let sum = |faded: &f64| {
+                let mut sum = Sum::default();
+                sum.put_small(*faded);
+                sum
+            };
+            return save(&faded.iter().map(sum).collect::<Vec<_>>(), shared);
+        }
         let many = Many::with(self.head, Engagement, DataType::Float64, vec![]);
         many.convert_to_state(values, filter)
     }

@@ -99,19 +99,19 @@ pub fn icp_fit(matched: &[Option<f64>], weights: &[f64]) -> Answer {
 
 wide! {
     /// Makes of `faded`, which holds the microseconds from each event to the moment of the score, what
-    /// is left of its points; an event after that moment leaves nothing.
+    /// is left of its points; an event more than `rest_us` microseconds after it leaves nothing.
     ///
     /// False if points are not finite or beyond a million: what is left is not to be used.
-    fade(faded: &mut [f64], points: &[f64], half_life_days: f64) -> bool = fade_in
+    fade(faded: &mut [f64], points: &[f64], half_life_days: f64, rest_us: f64) -> bool = fade_in
 }
 
 #[inline(always)]
-fn fade_in(faded: &mut [f64], points: &[f64], half_life_days: f64) -> bool {
+fn fade_in(faded: &mut [f64], points: &[f64], half_life_days: f64, rest_us: f64) -> bool {
     let mut is_small = true;
     for (faded, points) in faded.iter_mut().zip(points) {
-        let age_days = *faded / DAY_US;
-        let left = decayed(*points, age_days, half_life_days);
-        *faded = if age_days >= 0.0 { left } else { 0.0 };
+        let age_us = *faded;
+        let left = decayed(*points, age_us / DAY_US, half_life_days);
+        *faded = if age_us >= -rest_us { left } else { 0.0 };
         is_small &= points.abs() <= 1e6;
     }
     is_small
