@@ -9,7 +9,7 @@ SELECT
     price AS list_price,
     percent(hs_discount_percentage) AS discount,
     amount AS total_price,
-    coalesce(hs_line_item_currency_code, 'USD') AS currency,
+    coalesce(hs_line_item_currency_code, corporate_currency()) AS currency,
     day(instant(hs_recurring_billing_start_date)) AS service_date,
     months(hs_recurring_billing_period) AS term_months,
     CASE recurringbillingfrequency

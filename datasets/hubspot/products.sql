@@ -6,7 +6,7 @@ SELECT
     hs_sku AS code,
     hs_product_type AS family,
     price AS list_price,
-    coalesce(hs_price_currency_code, 'USD') AS currency,
+    coalesce(hs_price_currency_code, corporate_currency()) AS currency,
     archived AS is_deleted,
     instant(hs_lastmodifieddate) AS updated_at
 FROM products

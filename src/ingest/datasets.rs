@@ -1,6 +1,6 @@
 //! The mappings that came with the program: one directory of `datasets/` a CRM.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use include_dir::{Dir, include_dir};
 use sha2::{Digest, Sha256};
@@ -26,6 +26,19 @@ pub(super) struct Dataset {
     pub seeds: Vec<Input>,
     /// Hash of all of it: another version loads a file again.
     pub version: String,
+}
+
+impl Dataset {
+    /// The columns that mappings name, by object, all in lower case.
+    pub(super) fn columns(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let mut columns: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for branch in self.mappings.iter().flat_map(|mapping| &mapping.branches) {
+            for (object, named) in &branch.reads {
+                columns.entry(object.clone()).or_default().extend(named.iter().cloned());
+            }
+        }
+        columns
+    }
 }
 
 /// Names of the CRMs, sorted; `template` among them.

@@ -9,7 +9,8 @@
 //!   column that a file lacks is NULL.
 //!
 //! Directives are comments before the SELECT: `-- requires: Object(Column, ...)` lists columns an
-//! export must have; `-- else Object: SELECT ...` stands in for a look-up that is not in this export.
+//! export must have; `-- labels: Object(Column = Label, ...)` gives the headers that people see in
+//! place of names; `-- else Object: SELECT ...` stands in for a look-up that is not in this export.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -41,6 +42,8 @@ pub(super) struct Mapping {
     pub table: &'static Table,
     /// Columns that objects must have, by object, as written.
     pub requires: Vec<(String, Vec<String>)>,
+    /// Headers that stand for a column: object, label and column, in lower case.
+    pub labels: Vec<(String, String, String)>,
     /// SELECT that stands in for an object that is not in the export.
     pub stand_ins: Vec<(String, String)>,
     /// Arms of the UNION ALL.
@@ -67,7 +70,7 @@ impl Mapping {
     /// [`Error::Definition`] if it is not one SELECT, or not one the loader can follow.
     pub(super) fn parse(name: &str, table: &'static Table, text: &str) -> Result<Self> {
         let refuse = |reason: String| Error::Definition { name: name.to_owned(), reason };
-        let (requires, stand_ins) = directives(text).map_err(refuse)?;
+        let Directives { requires, labels, stand_ins } = directives(text).map_err(refuse)?;
         let mut statements =
             Parser::parse_sql(&PostgreSqlDialect {}, text).map_err(|e| refuse(e.to_string()))?;
         let Some(Statement::Query(query)) = statements.pop().filter(|_| statements.is_empty())
@@ -78,7 +81,7 @@ impl Mapping {
         split_union(&query, *query.body.clone(), &mut arms);
         let branches =
             arms.into_iter().map(Branch::new).collect::<Result<_, _>>().map_err(refuse)?;
-        Ok(Self { name: name.to_owned(), table, requires, stand_ins, branches })
+        Ok(Self { name: name.to_owned(), table, requires, labels, stand_ins, branches })
     }
 }
 
@@ -113,27 +116,44 @@ fn split_union(whole: &Query, body: SetExpr, arms: &mut Vec<Query>) {
     }
 }
 
-type Requires = Vec<(String, Vec<String>)>;
-type StandIns = Vec<(String, String)>;
+/// What the comments before a SELECT say.
+#[derive(Default)]
+struct Directives {
+    requires: Vec<(String, Vec<String>)>,
+    labels: Vec<(String, String, String)>,
+    stand_ins: Vec<(String, String)>,
+}
 
-fn directives(text: &str) -> Result<(Requires, StandIns), String> {
-    let (mut requires, mut stand_ins) = (Vec::new(), Vec::new());
+fn directives(text: &str) -> Result<Directives, String> {
+    let mut found = Directives::default();
+    let parts = |rest: &str, kind: &str| -> Result<(String, Vec<String>), String> {
+        let parts = rest.trim().strip_suffix(')').and_then(|rest| rest.split_once('('));
+        let (object, items) =
+            parts.ok_or_else(|| format!("{kind}: expected Object(Column, ...), got {rest}"))?;
+        Ok((object.trim().to_owned(), items.split(',').map(|c| c.trim().to_owned()).collect()))
+    };
     for line in text.lines().filter_map(|line| line.trim().strip_prefix("--")) {
         let line = line.trim();
         if let Some(rest) = line.strip_prefix("requires:") {
-            let parts = rest.trim().strip_suffix(')').and_then(|rest| rest.split_once('('));
-            let (object, columns) = parts
-                .ok_or_else(|| format!("requires: expected Object(Column, ...), got {rest}"))?;
-            let columns = columns.split(',').map(|c| c.trim().to_owned()).collect();
-            requires.push((object.trim().to_owned(), columns));
+            found.requires.push(parts(rest, "requires")?);
+        } else if let Some(rest) = line.strip_prefix("labels:") {
+            let (object, pairs) = parts(rest, "labels")?;
+            for pair in pairs {
+                let (column, label) = pair
+                    .split_once('=')
+                    .ok_or_else(|| format!("labels: expected Column = Label, got {pair}"))?;
+                let [object, label, column] =
+                    [&object, label, column].map(|text| text.trim().to_lowercase());
+                found.labels.push((object, label, column));
+            }
         } else if let Some(rest) = line.strip_prefix("else ") {
             let (object, sql) = rest
                 .split_once(':')
                 .ok_or_else(|| format!("else: expected Object: SELECT, got {rest}"))?;
-            stand_ins.push((object.trim().to_lowercase(), sql.trim().to_owned()));
+            found.stand_ins.push((object.trim().to_lowercase(), sql.trim().to_owned()));
         }
     }
-    Ok((requires, stand_ins))
+    Ok(found)
 }
 
 /// The walk over one branch.
@@ -295,6 +315,9 @@ impl Walk {
     }
 
     fn note(&mut self, object: &str, column: &str) {
+        if column == ROW || column == EXTRA {
+            return; // every object has them
+        }
         self.reads.entry(object.to_owned()).or_default().insert(column.to_owned());
     }
 }
@@ -365,6 +388,19 @@ mod tests {
         assert!(sql.contains("\"m\".\"_row\""), "{sql}");
         assert!(sql.contains("\"contacts\".\"_row\""), "{sql}");
         assert!(!mapping.branches[0].is_one_to_one);
+    }
+
+    #[test]
+    fn labels_stand_for_columns() {
+        let mapping = parse(
+            "-- labels: Deal(Stage = Deal Stage, Id = Record ID)\nSELECT Id AS opportunity_id FROM Deal",
+        );
+        let wanted =
+            [("deal", "deal stage", "stage"), ("deal", "record id", "id")].map(|(object, l, c)| {
+                (object.to_owned(), l.to_owned(), c.to_owned())
+            });
+        assert_eq!(mapping.expect("parses").labels, wanted);
+        assert!(parse("-- labels: Deal(Stage)\nSELECT Id AS opportunity_id FROM Deal").is_err());
     }
 
     #[test]
