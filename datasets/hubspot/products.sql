@@ -7,6 +7,7 @@ SELECT
     hs_product_type AS family,
     price AS list_price,
     coalesce(hs_price_currency_code, corporate_currency()) AS currency,
+    CASE lower(archived) WHEN 'true' THEN 'false' ELSE 'true' END AS is_active,
     archived AS is_deleted,
     instant(hs_lastmodifieddate) AS updated_at
 FROM products

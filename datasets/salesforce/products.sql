@@ -18,7 +18,7 @@ LEFT JOIN (
     SELECT
         salesforce_id(b.Product2Id) AS product_id,
         coalesce(b.CurrencyIsoCode, corporate_currency()) AS currency,
-        coalesce(CAST(min(TRY_CAST(b.UnitPrice AS DECIMAL(18, 2))) AS VARCHAR), min(b.UnitPrice)) AS list_price
+        coalesce(CAST(min(TRY_CAST(b.UnitPrice AS DECIMAL(18, 2))) AS VARCHAR), max(b.UnitPrice)) AS list_price
     FROM PricebookEntry b
     LEFT JOIN (
         SELECT salesforce_id(Id) AS pricebook_id, max(lower(IsStandard)) AS is_standard

@@ -1,7 +1,7 @@
 //! Headers as people see them: which column of a mapping a file's header stands for.
 //!
-//! A header is the column's name in any case, or the label that the mapping gives for it, or the
-//! name with spaces (`Close Date` is `CloseDate`), in this order. Whatever no mapping knows keeps its
+//! A header is the column's name in any case, or the label that the mapping gives for it, or the name
+//! with spaces (`Close Date` is `CloseDate`, `Hire Date` is `hire_date`), in this order. Whatever no mapping knows keeps its
 //! name and goes to `extra`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,10 +69,10 @@ fn named(
             names.push(header.clone());
             continue;
         }
-        let joined: String = header.chars().filter(|c| !c.is_whitespace()).collect();
+        let words: Vec<&str> = header.split_whitespace().collect();
         let stands_for = match labels.get(header.as_str()) {
             Some(column) => Some((*column).to_owned()),
-            None => Some(joined).filter(|joined| known.contains(joined)),
+            None => ["", "_"].map(|gap| words.join(gap)).into_iter().find(|n| known.contains(n)),
         };
         match stands_for {
             // The name itself is there too: what the label holds stays in `extra`.
@@ -97,14 +97,15 @@ mod tests {
 
     fn name(headers: &[&str]) -> Result<Vec<String>, String> {
         let headers: Vec<String> = headers.iter().map(|h| (*h).to_owned()).collect();
-        let known = ["stagename", "closedate", "iswon"].map(str::to_owned).into();
+        let known = ["stagename", "closedate", "iswon", "hire_date"].map(str::to_owned).into();
         named(&headers, &known, &Labels::from([("stage", "stagename"), ("phase", "stagename")]))
     }
 
     #[test]
     fn names_labels_and_spaces_lead_to_one_column() {
-        let wanted = ["stagename", "closedate", "iswon", "colour"];
-        assert_eq!(name(&["stage", "close date", "iswon", "colour"]).expect("named"), wanted);
+        let wanted = ["stagename", "closedate", "iswon", "colour", "hire_date"];
+        let headers = ["stage", "close date", "iswon", "colour", "hire date"];
+        assert_eq!(name(&headers).expect("named"), wanted);
         // The name wins over its label, wherever it stands.
         assert_eq!(name(&["stage", "stagename"]).expect("named"), ["stage", "stagename"]);
     }

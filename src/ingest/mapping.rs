@@ -55,6 +55,8 @@ pub(super) struct Mapping {
 pub(super) struct Branch {
     /// Object whose rows become rows of the table.
     pub driver: String,
+    /// Columns of the table that it fills.
+    pub fills: BTreeSet<String>,
     /// Every object it reads, with the columns it names, in lower case.
     pub reads: BTreeMap<String, BTreeSet<String>>,
     /// True if it has one row for each row of its driver: no WHERE, no rows made from lists.
@@ -87,6 +89,7 @@ impl Mapping {
 
 impl Branch {
     fn new(mut query: Query) -> Result<Self, String> {
+        let fills = filled(&query);
         let mut walk = Walk { reads: BTreeMap::new(), defined: BTreeSet::new() };
         let driver = walk.query(&mut query, true)?;
         let SetExpr::Select(select) = query.body.as_ref() else {
@@ -95,8 +98,20 @@ impl Branch {
         let is_derived = matches!(select.from[0].relation, TableFactor::Derived { .. });
         let is_one_to_one = select.selection.is_none() && !is_derived;
         let statement = Statement::Query(Box::new(query));
-        Ok(Self { driver, reads: walk.reads, is_one_to_one, statement })
+        Ok(Self { driver, fills, reads: walk.reads, is_one_to_one, statement })
     }
+}
+
+/// The columns that `query` gives more than NULL.
+fn filled(query: &Query) -> BTreeSet<String> {
+    let SetExpr::Select(select) = query.body.as_ref() else { return BTreeSet::new() };
+    let name = |item: &SelectItem| match item {
+        SelectItem::ExprWithAlias { expr, .. } if expr.to_string().starts_with("CAST(NULL") => None,
+        SelectItem::ExprWithAlias { alias, .. } => Some(alias.value.to_lowercase()),
+        SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(name.value.to_lowercase()),
+        _ => None,
+    };
+    select.projection.iter().filter_map(name).collect()
 }
 
 /// Arms of the UNION ALLs at the top of `body`, each with the WITH of `whole`.
@@ -395,10 +410,8 @@ mod tests {
         let mapping = parse(
             "-- labels: Deal(Stage = Deal Stage, Id = Record ID)\nSELECT Id AS opportunity_id FROM Deal",
         );
-        let wanted =
-            [("deal", "deal stage", "stage"), ("deal", "record id", "id")].map(|(object, l, c)| {
-                (object.to_owned(), l.to_owned(), c.to_owned())
-            });
+        let wanted = [("deal", "deal stage", "stage"), ("deal", "record id", "id")]
+            .map(|(object, l, c)| (object.to_owned(), l.to_owned(), c.to_owned()));
         assert_eq!(mapping.expect("parses").labels, wanted);
         assert!(parse("-- labels: Deal(Stage)\nSELECT Id AS opportunity_id FROM Deal").is_err());
     }

@@ -12,6 +12,7 @@
 //! again does the rest: tables that have the batch already are passed over, and rows are put by key.
 
 mod check;
+mod coverage;
 mod crm;
 mod datasets;
 mod decimal;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 
+pub use coverage::{Coverage, Filled, coverage};
 pub use datasets::{check, crms};
 pub use progress::{Progress, Silent, Terminal};
 

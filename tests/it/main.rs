@@ -26,6 +26,7 @@ mod fuzz;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod ingest;
+mod ingest_coverage;
 mod ingest_crm;
 mod ingest_kill;
 mod life;
