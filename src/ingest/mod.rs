@@ -17,6 +17,7 @@ mod crm;
 mod datasets;
 mod decimal;
 mod derived;
+mod erase;
 mod export;
 mod functions;
 mod headers;
@@ -37,6 +38,7 @@ use chrono_tz::Tz;
 
 pub use coverage::{Coverage, Filled, coverage};
 pub use datasets::{check, crms};
+pub use erase::{Person, Receipt, Touched, erase};
 pub use progress::{Progress, Silent, Terminal};
 
 use crate::error::{Error, Result};
