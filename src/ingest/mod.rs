@@ -11,6 +11,7 @@
 //! A process that is killed between two commits leaves no line in the ledger, so the same command
 //! again does the rest: tables that have the batch already are passed over, and rows are put by key.
 
+mod calendar;
 mod check;
 mod coverage;
 mod crm;
@@ -21,6 +22,7 @@ mod erase;
 mod export;
 mod functions;
 mod headers;
+mod history;
 mod infer;
 mod ledger;
 mod lists;

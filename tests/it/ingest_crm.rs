@@ -163,10 +163,7 @@ async fn the_salesforce_sample_loads_as_documented() {
         ),
         ("SELECT rate FROM crm.fx_rates ORDER BY valid_from LIMIT 1", "1.25"),
         ("SELECT min(valid_from) FROM crm.territory_members", "2021-06-01"),
-        (
-            "SELECT min(date), max(date), count(*) FILTER (WHERE is_workday) FROM crm.fiscal_calendar",
-            "2024-02-01|2024-02-29|21",
-        ),
+        ("SELECT min(date), max(date) FROM crm.fiscal_calendar", "2023-01-01|2025-12-31"),
     ] {
         assert_eq!(bench.query(question).await, [answer], "{question}");
     }

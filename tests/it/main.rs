@@ -38,6 +38,7 @@ mod harness;
 mod ingest;
 mod ingest_coverage;
 mod ingest_crm;
+mod ingest_history;
 mod ingest_kill;
 mod life;
 mod raw;
