@@ -59,6 +59,9 @@ pub enum Command {
         /// Print an example configuration file instead
         #[arg(long)]
         example: bool,
+        /// Print which canonical columns the mappings of each CRM fill, column by column
+        #[arg(long)]
+        coverage: bool,
     },
 }
 

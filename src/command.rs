@@ -32,7 +32,7 @@ pub async fn run(command: Command, config: Config) -> Result<u8> {
         Command::Erase(arguments) => erase::run(arguments, config).await,
         Command::Role { action } => role::run(action, config).await,
         Command::Functions { name, markdown } => functions::run(name.as_deref(), markdown),
-        Command::Check { example } => check::run(example, config).await,
+        Command::Check { example, coverage } => check::run(example, coverage, config).await,
     }
 }
 

@@ -60,6 +60,8 @@ pub struct Config {
     pub lock_timeout_ms: u64,
     pub source_file_bytes_max: u64,
     pub quarantine_ratio_max: f64,
+    pub corporate_currency: String,
+    pub fiscal_year_start_month: u32,
     pub log_format: LogFormat,
 }
 
@@ -119,6 +121,8 @@ impl Default for Config {
             lock_timeout_ms: 30_000,
             source_file_bytes_max: 2 << 30,
             quarantine_ratio_max: 0.05,
+            corporate_currency: "USD".into(),
+            fiscal_year_start_month: 1,
             log_format: LogFormat::Text,
         }
     }
@@ -293,6 +297,16 @@ pub const SETTINGS: &[Setting] = &[
         1.0,
         "share of bad rows above which a batch is refused unless forced",
     ),
+    setting(
+        "corporate_currency",
+        "ISO 4217 code of the company's currency: of amounts whose export names none",
+    ),
+    number(
+        "fiscal_year_start_month",
+        1.0,
+        12.0,
+        "month the fiscal year begins in, for the calendar of a lake whose exports bring none",
+    ),
     setting("log_format", "text or json"),
 ];
 
@@ -353,6 +367,11 @@ impl Config {
                 let reason = format!("must be from {low} to {high}, got {value}");
                 return Err(refuse(row.key, "configuration", &reason));
             }
+        }
+        let code = self.corporate_currency.as_bytes();
+        if code.len() != 3 || !code.iter().all(u8::is_ascii_uppercase) {
+            let reason = "must be three capitals, such as EUR";
+            return Err(refuse("corporate_currency", "configuration", reason));
         }
         if self.tls_certificate.is_some() != self.tls_key.is_some() {
             return Err(refuse(

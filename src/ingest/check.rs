@@ -12,11 +12,16 @@ use datafusion::arrow::array::{
 use datafusion::arrow::compute::{CastOptions, cast_with_options, filter_record_batch};
 use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::arrow::util::display::FormatOptions;
 
 use super::mapping::ROW;
 use super::parse;
 use crate::error::{Error, Result};
 use crate::schema::{Column, Kind, STAMPED, Table};
+
+/// A value that does not fit is NULL.
+const SAFE: &CastOptions<'static> =
+    &CastOptions { safe: true, format_options: FormatOptions::new() };
 
 /// Why a row is not loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,9 +142,10 @@ impl Checker {
             }
             // The key as the source knows it: the first key column comes first in every table.
             "source_id" => {
-                let key = done.get(1).and_then(|first| first.as_string_opt::<i32>());
-                let Some(key) = key else { return array };
+                let key = done.get(1).map(|first| cast_with_options(first, &DataType::Utf8, SAFE));
+                let Some(Ok(key)) = key else { return array };
                 let given = array.as_string::<i32>().iter();
+                let key = key.as_string::<i32>();
                 Arc::new(given.zip(key).map(|(v, k)| v.or(k)).collect::<StringArray>())
             }
             _ => array,
@@ -149,8 +155,7 @@ impl Checker {
     fn typed(&self, column: &Column, array: &ArrayRef, faults: &mut Faults) -> Result<ArrayRef> {
         let wanted = column.kind.data_type();
         if is_text(array.data_type()) {
-            let safe = CastOptions { safe: true, ..Default::default() };
-            let text = cast_with_options(array, &DataType::Utf8, &safe)?;
+            let text = cast_with_options(array, &DataType::Utf8, SAFE)?;
             let mut add = |row: usize, value: &str, reason: &'static str| {
                 faults.add(row, column, "type", || quoted(column.name, value, reason));
             };
@@ -159,8 +164,7 @@ impl Checker {
         if *array.data_type() == wanted || *array.data_type() == DataType::Null {
             return Ok(cast_with_options(array, &wanted, &CastOptions::default())?);
         }
-        let safe = CastOptions { safe: true, ..Default::default() };
-        let cast = cast_with_options(array, &wanted, &safe).map_err(|e| Error::Definition {
+        let cast = cast_with_options(array, &wanted, SAFE).map_err(|e| Error::Definition {
             name: format!("{}.{}", self.table.name, column.name),
             reason: e.to_string(),
         })?;

@@ -17,7 +17,7 @@ use super::ledger::{self, Quarantined, Run};
 use super::mapping::EXPORT;
 use super::progress::Progress;
 use super::stage::{self, Sent, Staged, Unit};
-use super::{Line, Request, SAMPLES_MAX, Summary, derived, functions};
+use super::{Line, Request, SAMPLES_MAX, Summary, derived, functions, headers, lists};
 use crate::error::{Error, Result};
 use crate::lake::{Batch, Layout, TableName, Writer};
 use crate::schema::{CRM, Kind, Table};
@@ -39,9 +39,12 @@ pub(super) async fn run(
 ) -> Result<Summary> {
     let dataset = datasets::load(crm)?;
     let mut notices = Vec::new();
-    let objects = read(engine, &dataset, request, progress, &mut notices).await?;
+    let mut objects = read(engine, &dataset, request, progress, &mut notices).await?;
+    headers::resolve(&dataset, &mut objects, &mut notices)?;
+    let objects: BTreeMap<String, Arc<Object>> =
+        objects.into_iter().map(|(name, object)| (name, Arc::new(object))).collect();
     let run = Run {
-        batch_id: batch_id(&dataset, &objects, request),
+        batch_id: batch_id(&dataset, &objects, request, &engine.config().corporate_currency),
         source_system: crm.to_owned(),
         mapping_version: dataset.version.clone(),
         started_at: Utc::now(),
@@ -52,7 +55,8 @@ pub(super) async fn run(
     }
     let units = units(&dataset, &objects)?;
     let session = engine.session("ingest");
-    register(&session, &dataset, &objects, &units, request).await?;
+    let currency = &engine.config().corporate_currency;
+    register(&session, &dataset, &objects, &units, request, currency).await?;
     let (staged, bad) = stage_all(&session, &units, crm, request, progress).await?;
     let mut quarantined = Vec::new();
     for object in objects.values() {
@@ -151,7 +155,7 @@ async fn read(
     request: &Request,
     progress: &Arc<dyn Progress>,
     notices: &mut Vec<String>,
-) -> Result<BTreeMap<String, Arc<Object>>> {
+) -> Result<BTreeMap<String, Object>> {
     let known: BTreeSet<&String> =
         dataset.mappings.iter().flat_map(|m| &m.branches).flat_map(|b| b.reads.keys()).collect();
     let mut files: BTreeMap<String, Vec<Found>> = BTreeMap::new();
@@ -190,7 +194,7 @@ async fn read(
             let inputs: Vec<Input> = found.into_iter().map(|found| found.input).collect();
             let object =
                 export::inspect(&label, inputs, &options, bytes_max, &*progress, |_, _| {})?;
-            objects.insert(name, Arc::new(object));
+            objects.insert(name, object);
         }
         Ok(objects)
     });
@@ -203,9 +207,11 @@ fn batch_id(
     dataset: &Dataset,
     objects: &BTreeMap<String, Arc<Object>>,
     request: &Request,
+    currency: &str,
 ) -> String {
     let mut hash = Sha256::new();
     hash.update(format!("{}\0{}\0{}", dataset.crm, dataset.version, request.time_zone));
+    hash.update(format!("\0{currency}"));
     hash.update(format!("\0{:?}", request.options));
     for object in objects.values() {
         for file in &object.files {
@@ -262,19 +268,19 @@ async fn register(
     objects: &BTreeMap<String, Arc<Object>>,
     units: &[Unit<'_>],
     request: &Request,
+    currency: &str,
 ) -> Result<()> {
-    functions::all(request.time_zone).for_each(|function| session.context().register_udf(function));
-    let mut known: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for branch in dataset.mappings.iter().flat_map(|mapping| &mapping.branches) {
-        for (object, columns) in &branch.reads {
-            known.entry(object).or_default().extend(columns.iter().cloned());
-        }
-    }
+    let zone = request.time_zone;
+    functions::all(zone)
+        .chain(lists::all(zone))
+        .chain([functions::corporate_currency(currency)])
+        .for_each(|function| session.context().register_udf(function));
+    let known = dataset.columns();
     let tables = Arc::new(MemorySchemaProvider::new());
     let read: BTreeSet<&String> =
         units.iter().flat_map(|u| &u.branches).flat_map(|b| b.reads.keys()).collect();
     for name in read {
-        let wanted = known.get(name.as_str()).cloned().unwrap_or_default();
+        let wanted = known.get(name).cloned().unwrap_or_default();
         let stand_in = dataset.mappings.iter().flat_map(|m| &m.stand_ins).find(|(n, _)| n == name);
         let provider = match (objects.get(name), stand_in) {
             (Some(object), _) => object.provider(&wanted, &wanted)?,

@@ -11,7 +11,9 @@
 //! A process that is killed between two commits leaves no line in the ledger, so the same command
 //! again does the rest: tables that have the batch already are passed over, and rows are put by key.
 
+mod calendar;
 mod check;
+mod coverage;
 mod crm;
 mod datasets;
 mod decimal;
@@ -19,8 +21,11 @@ mod derived;
 mod erase;
 mod export;
 mod functions;
+mod headers;
+mod history;
 mod infer;
 mod ledger;
+mod lists;
 mod mapping;
 mod parse;
 mod progress;
@@ -33,6 +38,7 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 
+pub use coverage::{Coverage, Filled, coverage};
 pub use datasets::{check, crms};
 pub use erase::{Person, Receipt, Touched, erase};
 pub use progress::{Progress, Silent, Terminal};

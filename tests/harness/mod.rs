@@ -94,11 +94,20 @@ pub struct Company {
 impl Company {
     /// Loads `tests/slt/company` and serves it.
     pub async fn open() -> Self {
+        Self::load("template", "tests/slt/company").await
+    }
+
+    /// Loads the sample of a CRM and serves it.
+    pub async fn sample(crm: &str) -> Self {
+        Self::load(crm, &format!("datasets/{crm}/sample")).await
+    }
+
+    async fn load(crm: &str, directory: &str) -> Self {
         let served = Self::serve(|_, _| {}).await;
-        let company = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/slt/company");
-        let request = Request::crm("template".to_owned(), vec![company]);
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
+        let request = Request::crm(crm.to_owned(), vec![directory]);
         let loaded = ingest::ingest(&served.engine, &request, Arc::new(Silent)).await;
-        assert_eq!(ingest::exit_code(&loaded), 0, "the company is clean");
+        assert_eq!(ingest::exit_code(&loaded), 0, "{crm} is clean: {loaded:?}");
         served.engine.refresh().await.expect("refreshes");
         served
     }

@@ -36,7 +36,9 @@ mod fuzz;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod ingest;
+mod ingest_coverage;
 mod ingest_crm;
+mod ingest_history;
 mod ingest_kill;
 mod life;
 mod raw;
