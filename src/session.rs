@@ -18,10 +18,12 @@ mod expand;
 mod explain;
 mod functions;
 mod gate;
+mod lateral;
 mod limits;
 mod masks;
 mod memory;
 mod names;
+mod numbered;
 mod overlay;
 mod pages;
 mod plans;
@@ -65,6 +67,7 @@ pub use limits::parse as parse_statements;
 pub use pages::{FunctionPage, pages as function_pages};
 pub use policy::{Mask, Policies, Policy, check_condition};
 pub use postgres::{SCALE_KEY, shown_places};
+pub use repeats::APART;
 pub use usage::Usage;
 pub use write::{Notice, Write, Written};
 
@@ -402,8 +405,19 @@ impl Session {
             table_functions.expand(&mut statement)?;
             repeats::tell_apart(&mut statement);
             names::qualify(&mut statement, &search);
-            let statement = EngineStatement::Statement(Box::new(statement));
-            Ok(state.statement_to_plan(statement).await?)
+            let planned = async |statement: Statement| {
+                let statement = EngineStatement::Statement(Box::new(statement));
+                state.statement_to_plan(statement).await
+            };
+            let plan = match planned(statement.clone()).await {
+                // Two items that say the same otherwise have one name to the engine only.
+                Err(error) if repeats::is_one_name_twice(&error) => {
+                    repeats::tell_all_apart(&mut statement);
+                    planned(statement).await?
+                }
+                outcome => outcome?,
+            };
+            Ok(lateral::flattened(numbered::numbered(plan)?)?)
         })
         .await
     }
@@ -561,6 +575,7 @@ fn base_state(config: &Config, runtime: Arc<RuntimeEnv>) -> Result<SessionState>
     let context = SessionContext::new_with_state(state);
     context.register_udf(settings::session_as_of());
     postgres::register(&context);
+    numbered::register(&context);
     let mut state = context.state();
     runrate_udfs::register_all(&mut state)?;
     caps::install(&mut state)?;

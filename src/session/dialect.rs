@@ -26,6 +26,7 @@ use crate::error::{Error, Result};
 pub use literals::array_elements;
 pub use names::{column_name, folded, outermost};
 pub(super) use patterns::{regular, similar};
+pub(super) use phrase::{made, string};
 
 /// Target of a FETCH that stands for a MOVE.
 pub const MOVED: &str = "runrate.moved";
