@@ -36,4 +36,5 @@ mod secrets;
 mod wire;
 mod wire_limits;
 mod wire_login;
+mod wire_merge;
 mod wire_write;

@@ -94,6 +94,9 @@ fn of_call(call: &Call<'_>) -> Result<Option<TableFactor>> {
         let lists = vec![made("json_keys($1)", &call.given)?, made(values, &call.given)?];
         return of_lists(call, lists, vec!["key", "value"]);
     }
+    if call.name == "unnest" && !call.given.is_empty() {
+        return of_lists(call, call.given.clone(), vec![]);
+    }
     let Some(list) = list_function(&call.name) else { return Ok(None) };
     let mut list = made(&format!("{list}({places})"), &call.given)?;
     // The same type as of a series of constants, in whose place a parameter may be.

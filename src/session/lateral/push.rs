@@ -30,7 +30,9 @@ pub(super) fn renamed(expr: Expr, column: &Column) -> Expr {
 pub(super) fn row_number(partition_by: Vec<Expr>, order_by: Vec<SortExpr>) -> Result<Expr> {
     use datafusion::logical_expr::ExprFunctionExt;
     let call = Expr::from(WindowFunction::new(row_number_udwf(), vec![]));
-    call.partition_by(partition_by).order_by(order_by).build()
+    let call = call.partition_by(partition_by);
+    // Without an order there is no frame that needs one.
+    if order_by.is_empty() { call.build() } else { call.order_by(order_by).build() }
 }
 
 /// Whether each row of the left leads to rows of its own in `plan`, so that it can go in whole.
