@@ -1,7 +1,7 @@
 //! What was said of tables and views made over SQL: comments, and the SELECT of a view.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::Session;
 use super::catalog::SessionCatalog;
@@ -11,7 +11,8 @@ use crate::lake::{MadeRelation, MadeView, TableName};
 /// The tables and views made over SQL, as one session sees them now.
 #[derive(Clone)]
 pub struct Described {
-    tables: Arc<SessionCatalog>,
+    /// Weak, because schemas that the catalog holds hold it.
+    tables: Weak<SessionCatalog>,
 }
 
 impl fmt::Debug for Described {
@@ -23,7 +24,7 @@ impl fmt::Debug for Described {
 impl Session {
     /// What was said of its tables and views made over SQL.
     pub fn described(&self) -> Described {
-        Described { tables: self.tables.clone() }
+        Described { tables: Arc::downgrade(&self.tables) }
     }
 }
 
@@ -33,7 +34,7 @@ impl Described {
         if let Some(view) = self.own_view(schema, relation) {
             return said(&view.comment, &view.column_comments, column);
         }
-        match self.tables.made().relation(&TableName::new(schema, relation))? {
+        match self.tables.upgrade()?.made().relation(&TableName::new(schema, relation))? {
             MadeRelation::Table(table) => said(&table.comment, &table.column_comments, column),
             MadeRelation::View(view) => said(&view.comment, &view.column_comments, column),
         }
@@ -43,7 +44,7 @@ impl Described {
     ///
     /// Those of a view are known only when it is planned.
     pub fn column(&self, schema: &str, table: &str, number: i64) -> Option<String> {
-        let columns = self.tables.stored_columns(&TableName::new(schema, table))?;
+        let columns = self.tables.upgrade()?.stored_columns(&TableName::new(schema, table))?;
         let at = usize::try_from(number.checked_sub(1)?).ok()?;
         columns.fields().get(at).map(|field| field.name().clone())
     }
@@ -53,7 +54,7 @@ impl Described {
         if let Some(view) = self.own_view(schema, view) {
             return Some(view.sql);
         }
-        match self.tables.made().relation(&TableName::new(schema, view))? {
+        match self.tables.upgrade()?.made().relation(&TableName::new(schema, view))? {
             MadeRelation::View(view) => Some(view.sql.clone()),
             MadeRelation::Table(_) => None,
         }
@@ -61,7 +62,7 @@ impl Described {
 
     /// A view of this session's open transaction.
     fn own_view(&self, schema: &str, view: &str) -> Option<MadeView> {
-        match self.tables.overlay().changed.get(schema)?.get(view)? {
+        match self.tables.upgrade()?.overlay().changed.get(schema)?.get(view)? {
             Some(Own::View(view)) => Some(view.clone()),
             _ => None,
         }

@@ -257,23 +257,7 @@ fn register_objects(
     let (oids, comments) = (shared.oids.clone(), shared.comments.clone());
     let describe = described(oids, comments, shared.pages.clone());
     registrar.add("obj_description", &[1, 2], DataType::Utf8, move |given, _| describe(given, ""));
-    let (oids, comments) = (shared.oids.clone(), shared.comments.clone());
-    let (rights, said) = (granted.clone(), made.clone());
-    registrar.add("col_description", &[2], DataType::Utf8, move |given, _| {
-        let object = number(given.first()).and_then(|number| oids.object(number));
-        ScalarValue::Utf8(match (object, number(given.get(1))) {
-            (Some(Object::Relation(schema, name)), Some(column)) => {
-                let access = rights.now();
-                let known = comments.of_number(&schema, &name, column, &access);
-                known.map(str::to_owned).or_else(|| {
-                    let named = said.column(&schema, &name, column)?;
-                    access.sees_column(&schema, &name, &named).then_some(())?;
-                    said.comment(&schema, &name, &named)
-                })
-            }
-            _ => None,
-        })
-    });
+    register_columns(registrar, shared, granted, made);
     registrar.text("shobj_description", &[2], None);
     let (oids, rights) = (shared.oids.clone(), granted.clone());
     registrar.add("pg_table_is_visible", &[1], DataType::Boolean, move |given, options| {
@@ -303,6 +287,32 @@ fn register_objects(
     registrar.text("pg_get_serial_sequence", &[2], None);
     registrar.boolean("pg_collation_is_visible", &[1], true);
     register_definitions(registrar, shared, granted, made);
+}
+
+/// What is said of columns.
+fn register_columns(
+    registrar: &Registrar<'_>,
+    shared: &Catalog,
+    granted: &Arc<Granted>,
+    made: &Described,
+) {
+    let (oids, comments) = (shared.oids.clone(), shared.comments.clone());
+    let (rights, said) = (granted.clone(), made.clone());
+    registrar.add("col_description", &[2], DataType::Utf8, move |given, _| {
+        let object = number(given.first()).and_then(|number| oids.object(number));
+        ScalarValue::Utf8(match (object, number(given.get(1))) {
+            (Some(Object::Relation(schema, name)), Some(column)) => {
+                let access = rights.now();
+                let known = comments.of_number(&schema, &name, column, &access);
+                known.map(str::to_owned).or_else(|| {
+                    let named = said.column(&schema, &name, column)?;
+                    access.sees_column(&schema, &name, &named).then_some(())?;
+                    said.comment(&schema, &name, &named)
+                })
+            }
+            _ => None,
+        })
+    });
 }
 
 /// Keys, indexes and views as statements.

@@ -92,15 +92,10 @@ pub(super) fn reworded(function: &Function) -> Result<Option<Expr>> {
     if AS_INTEGER.contains(&name.as_str()) {
         return Ok(Some(cast(plain(), DataType::Integer(None))));
     }
+    if let Some(made) = of_arrays(&name, function, &given)? {
+        return Ok(Some(made));
+    }
     Ok(match (name.as_str(), given.as_slice()) {
-        ("array_length", [_, _]) => {
-            let length = cast(plain(), DataType::Integer(None));
-            Some(made("nullif($1, 0)", &[length])?)
-        }
-        ("array_positions", [_, _]) => Some(made("CAST($1 AS INT[])", &[plain()])?),
-        ("trim_array", [_, _]) => {
-            Some(made("array_slice($1, 1, CAST(cardinality($1) AS BIGINT) - $2)", &given)?)
-        }
         ("ln" | "log" | "log10", [value]) => {
             let value = made("for_logarithm($1)", std::slice::from_ref(value))?;
             Some(Expr::Function(renamed(function, &name, vec![value])))
@@ -114,9 +109,6 @@ pub(super) fn reworded(function: &Function) -> Result<Option<Expr>> {
             Some(Expr::Function(renamed(function, &name, given)))
         }
         ("mod", [_, _]) => Some(made("($1 % $2)", &given)?),
-        ("array_fill", [value, Expr::Array(sizes)]) if sizes.elem.len() == 1 => {
-            Some(made("array_repeat($1, $2)", &[value.clone(), sizes.elem[0].clone()])?)
-        }
         ("round", [_]) => Some(made("round(whole_number($1))", &given)?),
         ("regexp_replace", [_, _, with, ..]) if text_of(with).is_some() => {
             let with = text_of(with).unwrap_or_default().replace("\\&", "${0}");
@@ -131,6 +123,25 @@ pub(super) fn reworded(function: &Function) -> Result<Option<Expr>> {
             .iter()
             .find(|(known, _)| *known == name)
             .map(|(_, other)| Expr::Function(renamed(function, other, given))),
+    })
+}
+
+/// Functions of arrays.
+fn of_arrays(name: &str, function: &Function, given: &[Expr]) -> Result<Option<Expr>> {
+    let plain = || Expr::Function(function.clone());
+    Ok(match (name, given) {
+        ("array_length", [_, _]) => {
+            let length = cast(plain(), DataType::Integer(None));
+            Some(made("nullif($1, 0)", &[length])?)
+        }
+        ("array_positions", [_, _]) => Some(made("CAST($1 AS INT[])", &[plain()])?),
+        ("trim_array", [_, _]) => {
+            Some(made("array_slice($1, 1, CAST(cardinality($1) AS BIGINT) - $2)", given)?)
+        }
+        ("array_fill", [value, Expr::Array(sizes)]) if sizes.elem.len() == 1 => {
+            Some(made("array_repeat($1, $2)", &[value.clone(), sizes.elem[0].clone()])?)
+        }
+        _ => None,
     })
 }
 

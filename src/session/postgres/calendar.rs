@@ -4,11 +4,12 @@
 use chrono::{Datelike, NaiveDate, TimeZone};
 use chrono_tz::Tz;
 use datafusion::arrow::datatypes::{DataType, IntervalUnit, TimeUnit};
-use datafusion::common::{Result, ScalarValue, exec_err};
+use datafusion::common::{DataFusionError, Result, ScalarValue, exec_err};
 
 use super::dates::made;
 use super::template::parts;
 use super::{DAY_US, Definition, Kind, float, integer, moment, span, text};
+use crate::error::Error;
 
 const PARTS: &[Kind] =
     &[Kind::Integer, Kind::Integer, Kind::Integer, Kind::Integer, Kind::Integer, Kind::Float];
@@ -98,12 +99,17 @@ pub(super) const DEFINITIONS: &[Definition] = &[
     ),
 ];
 
+/// 22008.
+fn no_such(message: String) -> DataFusionError {
+    DataFusionError::External(Box::new(Error::statement("22008", message)))
+}
+
 /// Microseconds since midnight.
 fn clock(hour: i64, minute: i64, second: f64) -> Result<i64> {
     let is_end = hour == 24 && minute == 0 && second == 0.0;
     let is_sound = (0..24).contains(&hour) && (0..60).contains(&minute);
     if !(is_end || is_sound && (0.0..=60.0).contains(&second)) {
-        return exec_err!("time field value out of range: {hour}:{minute:02}:{second}");
+        return Err(no_such(format!("time field value out of range: {hour}:{minute:02}:{second}")));
     }
     Ok((hour * 60 + minute) * 60_000_000 + (second * 1e6).round() as i64)
 }
@@ -119,7 +125,7 @@ fn of_parts(given: &[ScalarValue]) -> Result<i64> {
             let days = i64::from(date.num_days_from_ce()) - 719_163;
             Ok(days * DAY_US + us)
         }
-        None => exec_err!("date field value out of range: {year}-{month:02}-{day:02}"),
+        None => Err(no_such(format!("date field value out of range: {year}-{month:02}-{day:02}"))),
     }
 }
 

@@ -245,16 +245,7 @@ impl Session {
                 clauses.push((update.selection.clone(), Action::Update(changed)));
             }
             OnConflictAction::DoNothing if !columns.is_empty() => {
-                // Of new rows that share a key the first one goes in.
-                let known: Vec<String> =
-                    columns.iter().map(|name| format!("{name} IS NULL")).collect();
-                let by = columns.join(", ");
-                source = format!(
-                    "(SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY {by} \
-                     ORDER BY \"{PLACE}\") AS \"runrate.copy\" FROM {aside}) AS \"new\" \
-                     WHERE \"runrate.copy\" = 1 OR {}) AS excluded",
-                    known.join(" OR ")
-                );
+                source = first_of_each(&columns, &aside);
             }
             OnConflictAction::DoNothing => {}
         }
@@ -278,6 +269,18 @@ impl Session {
         let rows = self.append_aside(state, target, &written).await?;
         Ok((rows, Some(self.returned(state, returning, &schema, written).await?)))
     }
+}
+
+/// Of the rows `aside` that share a key the first.
+fn first_of_each(key: &[String], aside: &ObjectName) -> String {
+    let unknown: Vec<String> = key.iter().map(|name| format!("{name} IS NULL")).collect();
+    format!(
+        "(SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY {} ORDER BY \"{PLACE}\") \
+         AS \"runrate.copy\" FROM {aside}) AS \"new\" \
+         WHERE \"runrate.copy\" = 1 OR {}) AS excluded",
+        key.join(", "),
+        unknown.join(" OR ")
+    )
 }
 
 /// 21000.
