@@ -38,6 +38,8 @@ pub enum Command {
     Query(QueryArgs),
     /// Write one report, or all of them, as tables of schema mart
     Materialize(MaterializeArgs),
+    /// Take a person out of every table, with its old versions, and write a receipt
+    Erase(EraseArgs),
     /// Add, list and remove the roles that may log in
     Role {
         /// What to do with roles
@@ -85,6 +87,29 @@ pub struct IngestArgs {
     /// Commit even if the share of bad rows is above quarantine_ratio_max
     #[arg(long)]
     pub force: bool,
+}
+
+/// `runrate erase`.
+#[derive(Debug, Args)]
+pub struct EraseArgs {
+    /// E-mail address of the person; may be repeated
+    #[arg(long = "email", value_name = "ADDRESS")]
+    pub emails: Vec<String>,
+    /// Id of a contact; may be repeated
+    #[arg(long = "contact", value_name = "ID")]
+    pub contacts: Vec<String>,
+    /// Id of a lead; may be repeated
+    #[arg(long = "lead", value_name = "ID")]
+    pub leads: Vec<String>,
+    /// Look for the person's full name in every text too; somebody else may have the same
+    #[arg(long)]
+    pub with_names: bool,
+    /// Say what would be changed, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// File to write the receipt to, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub receipt: Option<PathBuf>,
 }
 
 /// `runrate serve`.

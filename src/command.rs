@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod erase;
 mod functions;
 mod load;
 mod role;
@@ -28,6 +29,7 @@ pub async fn run(command: Command, config: Config) -> Result<u8> {
         Command::Demo(arguments) => demo::run(arguments, config).await,
         Command::Query(arguments) => answer(arguments, config).await,
         Command::Materialize(arguments) => materialize(arguments, config).await,
+        Command::Erase(arguments) => erase::run(arguments, config).await,
         Command::Role { action } => role::run(action, config).await,
         Command::Functions { name, markdown } => functions::run(name.as_deref(), markdown),
         Command::Check { example } => check::run(example, config).await,

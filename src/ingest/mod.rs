@@ -16,6 +16,7 @@ mod crm;
 mod datasets;
 mod decimal;
 mod derived;
+mod erase;
 mod export;
 mod functions;
 mod infer;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 
 pub use datasets::{check, crms};
+pub use erase::{Person, Receipt, Touched, erase};
 pub use progress::{Progress, Silent, Terminal};
 
 use crate::error::{Error, Result};

@@ -11,6 +11,7 @@ mod lock;
 mod made;
 mod maintain;
 mod provider;
+mod purge;
 mod snapshot;
 mod store;
 mod upsert;
