@@ -48,4 +48,5 @@ mod secrets;
 mod wire;
 mod wire_limits;
 mod wire_login;
+mod wire_merge;
 mod wire_write;
