@@ -67,17 +67,16 @@ impl Groups {
 
     /// Adds `steps` to the sums of `groups`; false if one would not fit, and nothing is added.
     fn add(&mut self, groups: &[usize], steps: &[i64]) -> bool {
-        let mut is_over = false;
+        let (sums, mut is_over) = (self.sums.as_mut_slice(), false);
         for (group, steps) in groups.iter().zip(steps) {
-            let sum = &mut self.sums[*group];
-            let (added, is_wrapped) = sum.overflowing_add(*steps);
-            *sum = added;
+            let (added, is_wrapped) = sums[*group].overflowing_add(*steps);
+            sums[*group] = added;
             is_over |= is_wrapped;
         }
         if is_over {
             // What wraps around comes back the same way.
             for (group, steps) in groups.iter().zip(steps) {
-                self.sums[*group] = self.sums[*group].wrapping_sub(*steps);
+                sums[*group] = sums[*group].wrapping_sub(*steps);
             }
         }
         !is_over
