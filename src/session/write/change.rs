@@ -13,6 +13,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::super::{Session, gate, limits};
 use super::ask::{is_default, parts};
+use super::merge::Asked;
 use super::returning::Returning;
 use super::rules::{default_of, with_defaults};
 use super::work::State;
@@ -125,7 +126,9 @@ impl Session {
         let target = self.writable(table)?;
         let schema = self.schema_of(state, &target).await?;
         let rules = self.rules_of(state, &target).await?;
-        let (conflict, returning) = (insert.on.take(), Returning::of_insert(&mut insert, &target));
+        let conflict = insert.on.take();
+        let own = insert.table_alias.as_ref().map(|alias| alias.alias.clone());
+        let returning = Returning::of_insert(&mut insert, &target);
         let plan = self.insert_plan(insert, &target, &schema, &rules).await?;
         let state_of_planner = self.context.state();
         let plan = self
@@ -135,7 +138,8 @@ impl Session {
             if let Some(OnInsert::OnConflict(conflict)) = conflict {
                 let found = self.rows_of(plan).await?;
                 let found = self.aside(found, target.table(), &schema).await?;
-                return self.insert_beside(state, &target, (found, conflict), returning).await;
+                let asked = Asked { found, conflict, own, returning };
+                return self.insert_beside(state, &target, asked).await;
             }
             let rows = self.rows_of(plan).await?;
             let Some(returning) = returning else {

@@ -36,6 +36,16 @@ struct Merging {
     on: String,
 }
 
+/// An INSERT ... ON CONFLICT.
+pub(super) struct Asked {
+    /// The rows, in memory.
+    pub(super) found: Vec<RecordBatch>,
+    pub(super) conflict: OnConflict,
+    /// The name that the table goes by, if it has another one.
+    pub(super) own: Option<Ident>,
+    pub(super) returning: Option<Returning>,
+}
+
 /// What a clause does to rows that its condition holds for.
 enum Action {
     Update(Vec<SelectItem>),
@@ -208,19 +218,16 @@ impl Session {
         &self,
         state: &mut State,
         target: &Target,
-        (found, conflict): (Vec<RecordBatch>, OnConflict),
-        returning: Option<Returning>,
+        asked: Asked,
     ) -> Result<(u64, Option<Returned>)> {
+        let Asked { found, conflict, own, returning } = asked;
         let schema = self.schema_of(state, target).await?;
         let rules = self.rules_of(state, target).await?;
         let key = key_of(&rules, conflict.conflict_target.as_ref(), &conflict.action)?;
         let (placed, wider) = with_places(&found, &schema)?;
         self.show_aside(state, &wider, placed)?;
         let aside = Target::Temporary(ASIDE.to_owned()).object_name();
-        let own = match &returning {
-            Some(returning) => returning.alias().clone(),
-            None => Ident::with_quote('"', target.table()),
-        };
+        let own = own.unwrap_or_else(|| Ident::with_quote('"', target.table()));
         let quoted = |name: &String| Ident::with_quote('"', name).to_string();
         let columns: Vec<String> =
             key.iter().flat_map(|key| key.columns.iter().map(quoted)).collect();

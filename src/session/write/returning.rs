@@ -51,11 +51,6 @@ impl Returning {
         Self::of(delete.returning.take(), alias, target)
     }
 
-    /// The name that the table has in it.
-    pub(super) fn alias(&self) -> &Ident {
-        &self.alias
-    }
-
     /// The SELECT of what is given back, from `relation`.
     fn query(self, relation: ObjectName) -> Result<Query> {
         let alias = TableAlias { explicit: true, name: self.alias, columns: vec![], at: None };
