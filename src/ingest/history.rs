@@ -132,7 +132,7 @@ const RECORDED: &str = "SELECT DISTINCT source_system FROM latest.opportunity_st
 fn observed(table: &Table, run: &Run) -> String {
     let moment = format!("TIMESTAMP '{}'", run.started_at.format("%Y-%m-%dT%H:%M:%S%.6fZ"));
     let is_other: Vec<String> =
-        STATE.iter().map(|c| format!("o.{c} IS DISTINCT FROM h.{c}")).collect();
+        STATE.iter().map(|c| format!("(o.{c} IS DISTINCT FROM h.{c})")).collect();
     let value = |column: &str| match column {
         "valid_from" => format!(
             "CASE WHEN h.opportunity_id IS NULL THEN coalesce(o.created_at, o.updated_at, {moment}) \
