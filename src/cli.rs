@@ -84,6 +84,18 @@ pub struct IngestArgs {
     /// Field delimiter, instead of finding it
     #[arg(long, value_name = "CHAR")]
     pub delimiter: Option<char>,
+    /// Sheet to read of a workbook, instead of all of them
+    #[arg(long, value_name = "NAME")]
+    pub sheet: Option<String>,
+    /// Decimal sign of numbers, which may then be grouped: point (1,234.56) or comma (1.234,56)
+    #[arg(long, value_name = "SIGN")]
+    pub decimal: Option<String>,
+    /// Order of dates that are not like 2024-12-31: dmy or mdy
+    #[arg(long, value_name = "ORDER")]
+    pub date_order: Option<String>,
+    /// Read plain numbers in columns of dates as days that a spreadsheet counted from 1900 or 1904
+    #[arg(long, value_name = "YEAR")]
+    pub serials: Option<String>,
     /// Time zone of timestamps that name none [default: UTC]
     #[arg(long, value_name = "ZONE")]
     pub time_zone: Option<String>,

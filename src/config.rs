@@ -435,6 +435,15 @@ impl Config {
     }
 }
 
+/// Settings of clients of object stores, from the variables that those clients know.
+///
+/// They hold secrets, so they are no part of [`Config`] and must not be printed.
+pub fn bucket_settings() -> Vec<(String, String)> {
+    const PREFIXES: [&str; 3] = ["AWS_", "AZURE_", "GOOGLE_"];
+    let is_known = |name: &str| PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+    std::env::vars().filter(|(name, _)| is_known(name)).collect()
+}
+
 fn check_keys<'a>(keys: impl Iterator<Item = &'a String>, origin: &str) -> Result<()> {
     for key in keys {
         if !SETTINGS.iter().any(|row| row.key == key) {

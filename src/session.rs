@@ -13,17 +13,21 @@ mod barrier;
 mod beside;
 mod caps;
 mod catalog;
+mod described;
 mod dialect;
 mod expand;
 mod explain;
 mod functions;
 mod gate;
+mod lateral;
 mod limits;
 mod masks;
 mod memory;
 mod names;
+mod numbered;
 mod overlay;
 mod pages;
+mod planning;
 mod plans;
 mod policy;
 mod postgres;
@@ -37,15 +41,14 @@ mod stop;
 mod told;
 mod unnested;
 mod usage;
+mod whole_rows;
 mod workers;
 mod write;
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use datafusion::arrow::datatypes::DataType;
 use datafusion::catalog::TableProvider;
 use datafusion::execution::context::SessionState;
 use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool, TrackConsumersPool};
@@ -54,19 +57,20 @@ use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder, Task
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::Optimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::Statement;
 
 pub use access::{Access, Granted, Limits, Profile, Scope, Sight};
 pub use catalog::{CATALOG, ViewDefinition};
+pub use described::Described;
 pub use dialect::{MOVED, array_elements, column_name, folded, outermost};
 pub use expand::TableFunctionDefinition;
 pub use limits::parse as parse_statements;
 pub use pages::{FunctionPage, pages as function_pages};
 pub use policy::{Mask, Policies, Policy, check_condition};
 pub use postgres::{SCALE_KEY, shown_places};
+pub use repeats::APART;
 pub use usage::Usage;
-pub use write::{Notice, Write, Written};
+pub use write::{Notice, Returned, Write, Written};
 
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -198,6 +202,18 @@ impl Engine {
                 .await?;
         *self.current.write().unwrap_or_else(std::sync::PoisonError::into_inner) = next;
         Ok(true)
+    }
+
+    /// Plans every view on a thread of its own, as roles without row policies see them.
+    ///
+    /// Whoever asks for a view before it is planned plans it, or waits for it, as ever.
+    pub fn plan_views(&self) {
+        let (generation, handle) = (self.generation(), tokio::runtime::Handle::current());
+        let planning = move || handle.block_on(generation.plan_views());
+        let thread = std::thread::Builder::new().name("views".into()).stack_size(PLAN_STACK_BYTES);
+        if let Err(error) = thread.spawn(planning) {
+            tracing::warn!(%error, "views are planned when they are asked for");
+        }
     }
 
     /// Refuses `policies` that do not fit the relations they are on.
@@ -337,40 +353,6 @@ impl Session {
         settings::show(&self.context, name)
     }
 
-    /// The plan of a reading `statement`, its types settled.
-    ///
-    /// # Errors
-    /// 42501 for anything that does not only read, 54001 if planning takes too long, and what the
-    /// planner finds wrong.
-    pub async fn plan(&self, statement: Statement) -> Result<LogicalPlan> {
-        let plan = self.planned(statement).await?;
-        let state = self.state(self.planning());
-        // Before this, `CASE ... THEN 1 ELSE 0.5 END` says that it is a whole number.
-        self.on_planning_thread(async move { analyzed(&state, plan) }).await
-    }
-
-    /// Types that the planner finds for the placeholders of `statement`, by `$1`, `$2`, ...
-    ///
-    /// # Errors
-    /// As [`Session::plan`].
-    pub async fn parameter_types(
-        &self,
-        statement: Statement,
-    ) -> Result<HashMap<String, Option<DataType>>> {
-        if let Some(write) = Write::of(&statement) {
-            return self.write_parameter_types(statement, write).await;
-        }
-        Ok(self.planned(statement).await?.get_parameter_types()?)
-    }
-
-    async fn planned(&self, statement: Statement) -> Result<LogicalPlan> {
-        gate::check_statement(&statement)?;
-        let plan = self.planned_in_its_words(statement).await?;
-        gate::check_plan(&plan)?;
-        limits::check_plan(&plan)?;
-        Ok(plan)
-    }
-
     fn planning(&self) -> scope::Scope {
         scope::Scope::planning(Duration::from_millis(self.engine.config.plan_timeout_ms))
     }
@@ -387,25 +369,6 @@ impl Session {
     /// and need not wait for others.
     pub fn is_light(&self, plan: &LogicalPlan) -> bool {
         limits::is_light(plan)
-    }
-
-    /// The planner's answer to `statement` in its own words, on the tables as they are now; unchecked.
-    async fn planned_in_its_words(&self, mut statement: Statement) -> Result<LogicalPlan> {
-        self.advance();
-        let (told, search) = (self.told.clone(), self.search());
-        let state = self.state(self.planning());
-        let table_functions = self.engine.table_functions.clone();
-        // Rewording walks the tree as deep as planning does, so it has the large stack too.
-        self.on_planning_thread(async move {
-            told.substitute(&mut statement)?;
-            dialect::reword(&mut statement)?;
-            table_functions.expand(&mut statement)?;
-            repeats::tell_apart(&mut statement);
-            names::qualify(&mut statement, &search);
-            let statement = EngineStatement::Statement(Box::new(statement));
-            Ok(state.statement_to_plan(statement).await?)
-        })
-        .await
     }
 
     /// Starts `plan` within the memory limit of one query; dropping the stream stops it.
@@ -561,6 +524,7 @@ fn base_state(config: &Config, runtime: Arc<RuntimeEnv>) -> Result<SessionState>
     let context = SessionContext::new_with_state(state);
     context.register_udf(settings::session_as_of());
     postgres::register(&context);
+    numbered::register(&context);
     let mut state = context.state();
     runrate_udfs::register_all(&mut state)?;
     caps::install(&mut state)?;

@@ -52,6 +52,24 @@ fn request(arguments: &IngestArgs) -> Result<Request> {
         })?),
         None => None,
     };
+    request.options.sheet.clone_from(&arguments.sheet);
+    let locale = &mut request.options.locale;
+    declare("--decimal", &arguments.decimal, |name| locale.set_decimal(name))?;
+    declare("--date-order", &arguments.date_order, |name| locale.set_date_order(name))?;
+    declare("--serials", &arguments.serials, |name| locale.set_serials(name))?;
     request.is_forced = arguments.force;
     Ok(request)
+}
+
+/// Hands the value of `flag` to `set`, if it was given.
+fn declare(
+    flag: &str,
+    value: &Option<String>,
+    set: impl FnOnce(&str) -> std::result::Result<(), &'static str>,
+) -> Result<()> {
+    let Some(value) = value else { return Ok(()) };
+    set(value).map_err(|known| Error::Refused {
+        subject: format!("{flag} {value}"),
+        reason: format!("must be {known}"),
+    })
 }

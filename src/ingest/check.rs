@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono_tz::Tz;
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, BooleanBuilder, Date32Builder, Decimal128Builder,
     Float64Builder, Int64Builder, StringArray, StringBuilder, TimestampMicrosecondBuilder,
@@ -16,6 +15,7 @@ use datafusion::arrow::util::display::FormatOptions;
 
 use super::mapping::ROW;
 use super::parse;
+use super::spelling::{self, Spelling};
 use crate::error::{Error, Result};
 use crate::schema::{Column, Kind, STAMPED, Table};
 
@@ -41,7 +41,7 @@ pub(super) struct BadRow {
 pub(super) struct Checker {
     table: &'static Table,
     source_system: String,
-    zone: Tz,
+    spelling: Spelling,
     /// Columns of the table that ingest does not stamp, each with its place in what the mapping yields.
     columns: Vec<(&'static Column, Option<usize>)>,
     row: usize,
@@ -69,7 +69,7 @@ impl Checker {
         table: &'static Table,
         produced: &Schema,
         source_system: &str,
-        zone: Tz,
+        spelling: Spelling,
     ) -> Result<Self> {
         let refuse = |reason: String| Error::Definition { name: name.to_owned(), reason };
         for field in produced.fields() {
@@ -89,7 +89,7 @@ impl Checker {
             .collect();
         let row = produced.index_of(ROW).map_err(|_| refuse("rows have no identity".into()))?;
         let schema = checked_schema(table);
-        Ok(Self { table, source_system: source_system.into(), zone, columns, row, schema })
+        Ok(Self { table, source_system: source_system.into(), spelling, columns, row, schema })
     }
 
     /// Types `batch` and parts the rows that fail from it.
@@ -157,9 +157,10 @@ impl Checker {
         if is_text(array.data_type()) {
             let text = cast_with_options(array, &DataType::Utf8, SAFE)?;
             let mut add = |row: usize, value: &str, reason: &'static str| {
-                faults.add(row, column, "type", || quoted(column.name, value, reason));
+                let code = spelling::code(reason);
+                faults.add(row, column, code, || quoted(column.name, value, reason));
             };
-            return Ok(typed_text(column.kind, text.as_string::<i32>(), self.zone, &mut add));
+            return Ok(typed_text(column.kind, text.as_string::<i32>(), self.spelling, &mut add));
         }
         if *array.data_type() == wanted || *array.data_type() == DataType::Null {
             return Ok(cast_with_options(array, &wanted, &CastOptions::default())?);
@@ -180,7 +181,7 @@ impl Checker {
 pub(super) fn typed_text(
     kind: Kind,
     text: &StringArray,
-    zone: Tz,
+    spelling: Spelling,
     fault: &mut dyn FnMut(usize, &str, &'static str),
 ) -> ArrayRef {
     macro_rules! read {
@@ -202,18 +203,27 @@ pub(super) fn typed_text(
     }
     match kind {
         Kind::Text => read!(StringBuilder::new(), |v: &str| Ok::<_, &'static str>(v.to_owned())),
-        Kind::Integer => read!(Int64Builder::new(), parse::integer),
-        Kind::Number => read!(Float64Builder::new(), parse::number),
+        Kind::Integer => {
+            read!(Int64Builder::new(), |v| spelling.number(v).and_then(|v| parse::integer(&v)))
+        }
+        Kind::Number => {
+            read!(Float64Builder::new(), |v| spelling.number(v).and_then(|v| parse::number(&v)))
+        }
         Kind::Boolean => read!(BooleanBuilder::new(), parse::boolean),
-        Kind::Date => read!(Date32Builder::new(), |v| parse::date(v).map(days)),
+        Kind::Date => {
+            let day = |v| spelling.date(v).and_then(|v| parse::date(&v)).map(days);
+            read!(Date32Builder::new(), day)
+        }
         Kind::Money => {
-            read!(Decimal128Builder::new().with_data_type(kind.data_type()), parse::money)
+            let cents = |v| spelling.number(v).and_then(|v| parse::money(&v));
+            read!(Decimal128Builder::new().with_data_type(kind.data_type()), cents)
         }
         Kind::Timestamp => {
-            read!(TimestampMicrosecondBuilder::new().with_timezone("UTC"), |v| parse::timestamp(
-                v, zone
-            )
-            .map(|at| at.timestamp_micros()))
+            let instant = |v| {
+                let at = spelling.date(v).and_then(|v| parse::timestamp(&v, spelling.zone));
+                at.map(|at| at.timestamp_micros())
+            };
+            read!(TimestampMicrosecondBuilder::new().with_timezone("UTC"), instant)
         }
     }
 }
@@ -278,11 +288,13 @@ impl Faults {
 
 #[cfg(test)]
 mod tests {
+    use chrono_tz::Tz;
     use datafusion::arrow::array::Int64Array;
     use datafusion::arrow::util::pretty::pretty_format_batches;
 
     use super::*;
     use crate::schema;
+    use crate::source::locale::Locale;
 
     fn check(columns: &[(&str, ArrayRef)]) -> Result<Checked> {
         let fields: Vec<Field> = columns
@@ -292,7 +304,8 @@ mod tests {
         let schema = Arc::new(Schema::new(fields));
         let arrays = columns.iter().map(|(_, array)| array.clone()).collect();
         let table = schema::table("products").expect("a table");
-        let checker = Checker::new("t.sql", table, &schema, "test", Tz::UTC)?;
+        let spelling = Spelling { zone: Tz::UTC, locale: Locale::default() };
+        let checker = Checker::new("t.sql", table, &schema, "test", spelling)?;
         checker.check(&RecordBatch::try_new(schema, arrays)?)
     }
 

@@ -17,11 +17,12 @@ use super::ledger::{self, Quarantined, Run};
 use super::mapping::EXPORT;
 use super::progress::Progress;
 use super::stage::{self, Sent, Staged, Unit};
-use super::{Line, Request, SAMPLES_MAX, Summary, derived, functions, headers, lists};
+use super::{Line, Request, SAMPLES_MAX, Summary, derived, functions, headers, lists, spelling};
 use crate::error::{Error, Result};
 use crate::lake::{Batch, Layout, TableName, Writer};
 use crate::schema::{CRM, Kind, Table};
 use crate::session::{CATALOG, Engine, Session};
+use crate::source::locale::Locale;
 use crate::source::{Input, Options};
 
 /// Most bad rows that an object is given up at, forced or not: they are held in memory.
@@ -108,7 +109,7 @@ async fn stage_all(
 ) -> Result<(Vec<Staged>, BadRows)> {
     let (mut staged, mut bad) = (Vec::new(), BadRows::new());
     for unit in units {
-        let (rows, found) = stage::stage(session, unit, crm, request.time_zone, progress).await?;
+        let (rows, found) = stage::stage(session, unit, crm, request.spelling(), progress).await?;
         let known = bad.entry(unit.object.name.clone()).or_default();
         for (row, fault) in found {
             known.entry(row).or_insert(fault);
@@ -158,13 +159,23 @@ async fn read(
 ) -> Result<BTreeMap<String, Object>> {
     let known: BTreeSet<&String> =
         dataset.mappings.iter().flat_map(|m| &m.branches).flat_map(|b| b.reads.keys()).collect();
+    let listing = export::find(engine, request).await?;
+    notices.extend(listing.notices);
     let mut files: BTreeMap<String, Vec<Found>> = BTreeMap::new();
-    for found in export::find(&request.paths)? {
-        let name = found.label.to_lowercase();
+    let mut unread = Vec::new();
+    for mut found in listing.found {
+        let Some(label) = found.labels.iter().find(|label| known.contains(&label.to_lowercase()))
+        else {
+            unread.push(found);
+            continue;
+        };
+        let label = label.clone();
+        found.labels = vec![label.clone()];
+        files.entry(label.to_lowercase()).or_default().push(found);
+    }
+    for found in unread {
         let path = found.input.path().display().to_string();
-        if known.contains(&name) {
-            files.entry(name).or_default().push(found);
-        } else if found.is_named {
+        if found.is_named || files.is_empty() {
             let known: Vec<&str> = known.iter().map(|name| name.as_str()).collect();
             let reason = format!(
                 "no mapping of {} reads an object of that name; known: {}",
@@ -172,16 +183,14 @@ async fn read(
                 known.join(", ")
             );
             return Err(Error::Refused { subject: path, reason });
-        } else {
-            notices.push(format!("{path} was not read: no mapping of {} takes it", dataset.crm));
         }
+        notices.push(format!("{path} was not read: no mapping of {} takes it", dataset.crm));
     }
     for seed in &dataset.seeds {
-        let label = seed.path().file_stem().and_then(|s| s.to_str()).unwrap_or("").to_owned();
-        let input = seed.clone();
+        let (labels, input) = (seed.labels(), seed.clone());
         // Seeds only complete an export; alone they are none.
-        if !files.is_empty() && !files.contains_key(&label) {
-            files.insert(label.clone(), vec![Found { label, input, is_named: false }]);
+        if !files.is_empty() && !files.contains_key(&labels[0]) {
+            files.insert(labels[0].clone(), vec![Found { labels, input, is_named: false }]);
         }
     }
     let (options, bytes_max) = (request.options.clone(), engine.config().source_file_bytes_max);
@@ -190,7 +199,7 @@ async fn read(
     let reading = tokio::task::spawn_blocking(move || {
         let mut objects = BTreeMap::new();
         for (name, found) in files {
-            let label = found[0].label.clone();
+            let label = found[0].labels[0].clone();
             let inputs: Vec<Input> = found.into_iter().map(|found| found.input).collect();
             let object =
                 export::inspect(&label, inputs, &options, bytes_max, &*progress, |_, _| {})?;
@@ -212,7 +221,7 @@ fn batch_id(
     let mut hash = Sha256::new();
     hash.update(format!("{}\0{}\0{}", dataset.crm, dataset.version, request.time_zone));
     hash.update(format!("\0{currency}"));
-    hash.update(format!("\0{:?}", request.options));
+    hash.update(format!("\0{}", request.options.fingerprint()));
     for object in objects.values() {
         for file in &object.files {
             hash.update(format!("\0{}\0{}", object.name, file.hash));
@@ -230,6 +239,13 @@ fn units<'a>(
     for mapping in &dataset.mappings {
         for branch in &mapping.branches {
             let Some(object) = objects.get(&branch.driver) else { continue };
+            if !branch.is_plain && object.options.locale != Locale::default() {
+                let reason = "computes with columns as they are exported, so that no decimal sign, \
+                    date order or count of days can be declared for them; load such files by the \
+                    mapping \"template\" or with --table";
+                let reason = format!("{} {reason}", mapping.name);
+                return Err(Error::Refused { subject: object.paths(), reason });
+            }
             let same = |unit: &&mut Unit<'a>| {
                 std::ptr::eq(unit.mapping, mapping) && unit.object.name == branch.driver
             };
@@ -375,7 +391,17 @@ pub(super) fn refusal(
     request: &Request,
 ) -> Option<String> {
     let ratio_max = engine.config().quarantine_ratio_max;
-    if request.is_forced || bad.len() as f64 <= rows as f64 * ratio_max {
+    if request.is_forced {
+        return None;
+    }
+    if let Some(row) = bad.iter().find(|row| row.code == spelling::EVIDENCE) {
+        return Some(format!(
+            "the declared spelling is not that of the file: {}; declare the other one, or load \
+             the rows that can be read with --force",
+            sample(row)
+        ));
+    }
+    if bad.len() as f64 <= rows as f64 * ratio_max {
         return None;
     }
     let first: Vec<String> =

@@ -90,7 +90,7 @@ pub(super) fn load(crm: &str) -> Result<Dataset> {
         for file in files {
             hash.update(file.contents());
             let name = file.path().to_str().unwrap_or("seed");
-            seeds.push(Input::Embedded(name, file.contents()));
+            seeds.push(Input::embedded(name, file.contents()));
         }
     }
     let driven: BTreeSet<String> =

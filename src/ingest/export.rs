@@ -22,10 +22,13 @@ use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::streaming::PartitionStream;
 use sha2::{Digest, Sha256};
 
+use super::Request;
 use super::mapping::{EXTRA, ROW};
 use super::progress::Progress;
+use crate::config::bucket_settings;
 use crate::error::{Error, Result};
-use crate::source::{self, Chunk, EXTENSIONS, Input, Options, Rejected};
+use crate::session::Engine;
+use crate::source::{self, Chunk, Input, Options, Rejected, bucket};
 
 /// Bits of a row's identity that count rows within a file; the others say which file.
 const ROW_BITS: u32 = 40;
@@ -156,7 +159,8 @@ impl PartitionStream for Scan {
         let mut stream = RecordBatchReceiverStream::builder(self.schema.clone(), 2);
         let sender = stream.tx();
         let (object, file) = (self.object.clone(), self.file);
-        let shape = Shape::new(&object.files[file], &self.wanted, &self.known);
+        let mut shape = Shape::new(&object.files[file], &self.wanted, &self.known);
+        shape.is_decimal_comma = object.options.locale.is_decimal_comma();
         let schema = self.schema.clone();
         stream.spawn_blocking(move || {
             let outside = |e: Error| DataFusionError::External(Box::new(e));
@@ -180,6 +184,8 @@ struct Shape {
     places: Vec<Option<usize>>,
     /// Columns of the file that no mapping takes, as the file spells them.
     extra: Vec<(usize, String)>,
+    /// How numbers of files that carry types are written.
+    is_decimal_comma: bool,
 }
 
 impl Shape {
@@ -188,7 +194,7 @@ impl Shape {
         let places = wanted.iter().map(|name| names.iter().position(|n| n == name)).collect();
         let extra = names.iter().enumerate().filter(|(_, name)| !known.contains(*name));
         let extra = extra.map(|(n, _)| (n, file.schema.field(n).name().clone())).collect();
-        Self { places, extra }
+        Self { places, extra, is_decimal_comma: false }
     }
 
     fn batch(
@@ -198,29 +204,29 @@ impl Shape {
         chunk: &Chunk,
     ) -> Result<RecordBatch, DataFusionError> {
         let rows = chunk.ordinals.len();
+        let texts = chunk.columns.iter().map(|c| source::parquet::text(c, self.is_decimal_comma));
+        let texts: Vec<ArrayRef> =
+            texts.collect::<Result<_>>().map_err(|e| DataFusionError::External(Box::new(e)))?;
         let mut columns: Vec<ArrayRef> = self
             .places
             .iter()
             .map(|place| match place {
-                Some(n) => chunk.columns[*n].clone(),
+                Some(n) => texts[*n].clone(),
                 None => new_null_array(&DataType::Utf8, rows),
             })
             .collect();
         let ids = chunk.ordinals.iter().map(|ordinal| row_id(file, *ordinal));
         columns.push(Arc::new(Int64Array::from_iter_values(ids)));
-        columns.push(self.extra(chunk, rows));
+        columns.push(self.extra(&texts, rows));
         Ok(RecordBatch::try_new(schema.clone(), columns)?)
     }
 
-    fn extra(&self, chunk: &Chunk, rows: usize) -> ArrayRef {
+    fn extra(&self, texts: &[ArrayRef], rows: usize) -> ArrayRef {
         if self.extra.is_empty() {
             return new_null_array(&DataType::Utf8, rows);
         }
-        let columns: Vec<_> = self
-            .extra
-            .iter()
-            .map(|(n, name)| (name, chunk.columns[*n].as_string::<i32>()))
-            .collect();
+        let columns: Vec<_> =
+            self.extra.iter().map(|(n, name)| (name, texts[*n].as_string::<i32>())).collect();
         let mut out = StringBuilder::new();
         for row in 0..rows {
             let mut object = serde_json::Map::new();
@@ -237,55 +243,124 @@ impl Shape {
     }
 }
 
-/// A file to read.
+/// A file to read, or one of the files or sheets in it.
 #[derive(Debug)]
 pub(super) struct Found {
-    /// Stem of its name: the object it belongs to.
-    pub label: String,
+    /// Names that the object it belongs to may have, the likeliest first.
+    pub labels: Vec<String>,
     pub input: Input,
-    /// True if a person named this file, false if it was met in a directory.
+    /// The path that a person named, if this is all of it; a directory names nothing in it.
     pub is_named: bool,
 }
 
-/// The files that `paths` name; files in directories are taken if their extension is known.
-///
-/// # Errors
-/// [`Error::File`] for a path that does not exist, [`Error::Refused`] if there is no file at all.
-pub(super) fn find(paths: &[PathBuf]) -> Result<Vec<Found>> {
-    let mut found = Vec::new();
-    let mut add = |path: &Path, is_named: bool| {
-        let label = path.file_stem().and_then(|s| s.to_str()).unwrap_or("").to_owned();
-        found.push(Found { label, input: Input::File(path.to_path_buf()), is_named });
-    };
-    for path in paths {
-        let data = path.metadata().map_err(|e| Error::file("read", path, e))?;
-        if data.is_dir() {
-            data_files(path)?.iter().for_each(|file| add(file, false));
-        } else {
-            add(path, true);
-        }
-    }
-    if found.is_empty() {
-        let subject = paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ");
-        let reason = format!("no files to read; known extensions: .{}", EXTENSIONS.join(", ."));
-        return Err(Error::Refused { subject, reason });
-    }
-    Ok(found)
+/// What `paths` hold.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    /// Files that can be read.
+    pub found: Vec<Found>,
+    /// What a person should know of the others.
+    pub notices: Vec<String>,
 }
 
-/// Files of `directory` with a known extension, sorted.
-fn data_files(directory: &Path) -> Result<Vec<PathBuf>> {
+/// The files that `request` names; files in directories and buckets are taken if their extension
+/// is known.
+///
+/// # Errors
+/// [`Error::File`] for a path that does not exist, [`Error::Store`] for a bucket that cannot be
+/// read, [`Error::Source`] for an archive or a workbook that breaks a rule, [`Error::Refused`] if
+/// there is no file at all.
+pub(super) async fn find(engine: &Arc<Engine>, request: &Request) -> Result<Files> {
+    let mut files = Files::default();
+    let mut places = Vec::new();
+    for path in &request.paths {
+        let Some(url) = bucket::url_of(path)? else {
+            places.push(Place::Disk(path.clone()));
+            continue;
+        };
+        let disk = engine.session("ingest").context().runtime_env().disk_manager.clone();
+        let most = engine.config().source_file_bytes_max;
+        let fetched = bucket::fetch(&url, bucket_settings(), &disk, most).await?;
+        let unread = fetched.unread.iter();
+        files.notices.extend(unread.map(|name| format!("{name} was not read: unknown format")));
+        places.push(Place::Copies(fetched.inputs, fetched.is_object));
+    }
+    let options = request.options.clone();
+    // Archives and workbooks are looked through, which takes a while.
+    let looking = tokio::task::spawn_blocking(move || {
+        places.into_iter().try_for_each(|place| files.add_all(place, &options)).map(|()| files)
+    });
+    let subject =
+        request.paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ");
+    let files = looking
+        .await
+        .map_err(|e| Error::Refused { subject: subject.clone(), reason: e.to_string() })??;
+    if files.found.is_empty() {
+        let reason = format!("no files to read; known extensions: {}", source::extensions());
+        return Err(Error::Refused { subject, reason });
+    }
+    Ok(files)
+}
+
+/// Where files of a request are.
+enum Place {
+    Disk(PathBuf),
+    /// Copies of objects, and whether the request named the one that they are.
+    Copies(Vec<Input>, bool),
+}
+
+impl Files {
+    fn add_all(&mut self, place: Place, options: &Options) -> Result<()> {
+        let path = match place {
+            Place::Copies(inputs, is_named) => {
+                return inputs.into_iter().try_for_each(|input| self.add(input, is_named, options));
+            }
+            Place::Disk(path) => path,
+        };
+        let data = path.metadata().map_err(|e| Error::file("read", &path, e))?;
+        if !data.is_dir() {
+            return self.add(Input::file(path), true, options);
+        }
+        for file in files_in(&path)? {
+            if source::is_known(&file) {
+                self.add(Input::file(file), false, options)?;
+            } else if !is_hidden(&file) {
+                self.notices.push(format!("{} was not read: unknown format", file.display()));
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, input: Input, is_named: bool, options: &Options) -> Result<()> {
+        let path = input.path().to_path_buf();
+        let parts = input.expand(options)?;
+        if parts.is_empty() {
+            let reason = format!("has no file to read; known: {}", source::extensions());
+            return Err(source::fault(&path, 0, reason));
+        }
+        let is_all = parts.len() == 1;
+        for input in parts {
+            let (labels, is_named) = (input.labels(), is_named && is_all);
+            self.found.push(Found { labels, input, is_named });
+        }
+        Ok(())
+    }
+}
+
+/// Files of `directory`, sorted.
+fn files_in(directory: &Path) -> Result<Vec<PathBuf>> {
     let refuse = |e| Error::file("list", directory, e);
     let mut files: Vec<PathBuf> = std::fs::read_dir(directory)
         .map_err(refuse)?
         .map(|entry| Ok(entry.map_err(refuse)?.path()))
         .collect::<Result<_>>()?;
-    files.retain(|file| {
-        let extension = file.extension().and_then(|e| e.to_str()).unwrap_or("");
-        file.is_file() && EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str())
-    });
+    files.retain(|file| file.is_file());
     files.sort();
     Ok(files)
+}
+
+/// What systems put into directories without being asked.
+fn is_hidden(file: &Path) -> bool {
+    file.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with('.'))
 }
 
 /// Reads every file of an object once.
@@ -344,7 +419,7 @@ fn hash(input: &Input) -> Result<String> {
     let mut hash = Sha256::new();
     let mut block = vec![0; 256 << 10];
     loop {
-        let got = reader.read(&mut block).map_err(|e| Error::file("read", input.path(), e))?;
+        let got = reader.read(&mut block).map_err(|e| source::read_fault(input.path(), 0, e))?;
         if got == 0 {
             return Ok(hex(&hash.finalize()));
         }

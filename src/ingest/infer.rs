@@ -3,6 +3,7 @@
 use chrono_tz::Tz;
 
 use super::parse;
+use super::spelling::Spelling;
 use crate::schema::Kind;
 
 /// Names of the types a person can declare.
@@ -27,13 +28,14 @@ pub(super) fn kind(name: &str) -> Option<Kind> {
 pub(super) struct Guess {
     is_id: bool,
     has_values: bool,
+    spelling: Spelling,
     /// Narrowest first: the first that is still possible wins.
     possible: Vec<Kind>,
 }
 
 impl Guess {
-    /// Nothing seen yet of the column called `name`.
-    pub(super) fn new(name: &str) -> Self {
+    /// Nothing seen yet of the column called `name`, whose values are spelled as `spelling` says.
+    pub(super) fn new(name: &str, spelling: Spelling) -> Self {
         let lower = name.to_lowercase();
         let is_id = lower == "id"
             || ["_id", " id", "code", "zip", "phone"].iter().any(|end| lower.ends_with(end))
@@ -41,23 +43,29 @@ impl Guess {
             || name.ends_with("ID");
         let possible =
             vec![Kind::Boolean, Kind::Integer, Kind::Number, Kind::Date, Kind::Timestamp];
-        Self { is_id, has_values: false, possible }
+        Self { is_id, has_values: false, spelling, possible }
     }
 
     /// Takes one more value into account.
     pub(super) fn see(&mut self, value: &str) {
         self.has_values = true;
+        let number = self.spelling.number(value).unwrap_or_default();
+        // Days that a spreadsheet counts look like any number: they are dates only where declared.
+        let is_date = |least: usize| value.len() >= least && !is_plain(value);
+        let date = self.spelling.date(value).unwrap_or_default();
         self.possible.retain(|kind| match kind {
             Kind::Boolean => {
                 matches!(value, "true" | "false" | "TRUE" | "FALSE" | "True" | "False")
             }
             Kind::Integer => {
-                is_plain(value) && !value.contains('.') && parse::integer(value).is_ok()
+                is_plain(&number) && !number.contains('.') && parse::integer(&number).is_ok()
             }
-            Kind::Number => is_plain(value) && parse::number(value).is_ok(),
-            Kind::Date => value.len() == 10 && parse::date(value).is_ok(),
+            Kind::Number => is_plain(&number) && parse::number(&number).is_ok(),
+            Kind::Date => date.len() == 10 && is_date(8) && parse::date(&date).is_ok(),
             // Without an offset an instant depends on the zone it is read in.
-            Kind::Timestamp => value.len() > 10 && parse::timestamp(value, Tz::UTC).is_ok(),
+            Kind::Timestamp => {
+                date.len() > 10 && is_date(11) && parse::timestamp(&date, Tz::UTC).is_ok()
+            }
             Kind::Text | Kind::Money => false,
         });
     }
@@ -82,9 +90,11 @@ fn is_plain(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::locale::Locale;
 
     fn guess(name: &str, values: &[&str]) -> Kind {
-        let mut guess = Guess::new(name);
+        let spelling = Spelling { zone: Tz::UTC, locale: Locale::default() };
+        let mut guess = Guess::new(name, spelling);
         values.iter().for_each(|value| guess.see(value));
         guess.kind()
     }

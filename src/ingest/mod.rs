@@ -30,6 +30,7 @@ mod mapping;
 mod parse;
 mod progress;
 mod raw;
+mod spelling;
 mod stage;
 
 use std::fmt;
@@ -111,6 +112,11 @@ impl Request {
         }
         let target = Target::Table { name: name.to_owned(), types: declared };
         Ok(Self { target, ..Self::crm("", paths) })
+    }
+
+    /// How its texts are read.
+    fn spelling(&self) -> spelling::Spelling {
+        spelling::Spelling { zone: self.time_zone, locale: self.options.locale }
     }
 
     /// Sets the zone of times that name none by its IANA name.

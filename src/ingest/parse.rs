@@ -48,7 +48,8 @@ pub(super) fn boolean(text: &str) -> Result<bool, Reason> {
 pub(super) fn date(text: &str) -> Result<NaiveDate, Reason> {
     let text = text.trim();
     let day = text.get(..10).unwrap_or(text);
-    let date = iso_date(day).ok_or("is not a date like 2024-12-31")?;
+    let date = iso_date(day)
+        .ok_or("is not a date like 2024-12-31; other orders are declared by --date-order")?;
     let rest = text.get(10..).unwrap_or("");
     let is_midnight = rest.is_empty()
         || rest

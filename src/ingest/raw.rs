@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::Utc;
-use chrono_tz::Tz;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, StringArray};
 use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -19,6 +18,7 @@ use super::export::{self, Object};
 use super::infer::Guess;
 use super::ledger::{self, Quarantined, Run};
 use super::progress::Progress;
+use super::spelling::{self, Spelling};
 use super::{Line, Request, SAMPLES_MAX, Summary, crm};
 use crate::error::{Error, Result};
 use crate::lake::{At, Batch, Layout, TableName, Writer};
@@ -53,7 +53,8 @@ pub(super) async fn run(
     if let Some(lines) = ledger::find(engine, &run.batch_id).await? {
         return Ok(crm::repeated(run.batch_id, lines, vec![]));
     }
-    let typing = Arc::new(Typing { object, schema, zone: request.time_zone, run: run.clone() });
+    let typing =
+        Arc::new(Typing { object, schema, spelling: request.spelling(), run: run.clone() });
     let bad = typing.clone().check().await?;
     let quarantined = typing.left_out(&bad)?;
     let rows = typing.object.good() + typing.object.rejected();
@@ -91,16 +92,18 @@ async fn read(
     request: &Request,
     progress: &Arc<dyn Progress>,
 ) -> Result<(Object, BTreeMap<String, Guess>)> {
-    let inputs = export::find(&request.paths)?.into_iter().map(|found| found.input).collect();
     let (options, bytes_max) = (request.options.clone(), engine.config().source_file_bytes_max);
-    let (progress, label) = (progress.clone(), name.to_owned());
+    let listing = export::find(engine, request).await?;
+    let inputs = listing.found.into_iter().map(|found| found.input).collect();
+    let (progress, label, spelling) = (progress.clone(), name.to_owned(), request.spelling());
     let reading = tokio::task::spawn_blocking(move || {
         let mut guesses: BTreeMap<String, Guess> = BTreeMap::new();
         let see = |schema: &SchemaRef, chunk: &Chunk| {
             for (field, column) in schema.fields().iter().zip(&chunk.columns) {
                 let Some(text) = column.as_string_opt::<i32>() else { continue };
-                let guess =
-                    guesses.entry(field.name().clone()).or_insert_with(|| Guess::new(field.name()));
+                let guess = guesses
+                    .entry(field.name().clone())
+                    .or_insert_with(|| Guess::new(field.name(), spelling));
                 text.iter().flatten().for_each(|value| guess.see(value));
             }
         };
@@ -114,7 +117,8 @@ async fn read(
 
 fn batch_id(name: &str, types: &[(String, Kind)], object: &Object, request: &Request) -> String {
     let mut hash = Sha256::new();
-    hash.update(format!("raw\0{name}\0{types:?}\0{}\0{:?}", request.time_zone, request.options));
+    let options = request.options.fingerprint();
+    hash.update(format!("raw\0{name}\0{types:?}\0{}\0{options}", request.time_zone));
     object.files.iter().for_each(|file| hash.update(format!("\0{}", file.hash)));
     export::hex(&hash.finalize()[..16])
 }
@@ -175,7 +179,7 @@ fn plain(data_type: &DataType) -> DataType {
 struct Typing {
     object: Object,
     schema: SchemaRef,
-    zone: Tz,
+    spelling: Spelling,
     run: Run,
 }
 
@@ -315,9 +319,9 @@ impl Typing {
         let kind = kinds.into_iter().find(|kind| kind.data_type() == *field.data_type());
         if let (Some(text), Some(kind)) = (column.as_string_opt::<i32>(), kind) {
             let mut add = |row: usize, value: &str, reason: &'static str| {
-                fault(row, "type", quoted(field.name(), value, reason));
+                fault(row, spelling::code(reason), quoted(field.name(), value, reason));
             };
-            return Ok(typed_text(kind, text as &StringArray, self.zone, &mut add));
+            return Ok(typed_text(kind, text as &StringArray, self.spelling, &mut add));
         }
         let cast = datafusion::arrow::compute::cast(column, field.data_type())?;
         for row in (0..column.len()).filter(|row| column.is_valid(*row) && cast.is_null(*row)) {

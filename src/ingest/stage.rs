@@ -7,7 +7,6 @@ use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 use datafusion::arrow::array::{
     ArrayRef, AsArray, BooleanArray, StringArray, TimestampMicrosecondArray,
 };
@@ -30,6 +29,7 @@ use super::check::{BadRow, Checker, checked_schema};
 use super::export::Object;
 use super::mapping::{Branch, Mapping, ROW};
 use super::progress::Progress;
+use super::spelling::Spelling;
 use crate::error::{Error, Result};
 use crate::schema::Table;
 use crate::session::Session;
@@ -70,7 +70,7 @@ pub(super) async fn stage(
     session: &Session,
     unit: &Unit<'_>,
     source_system: &str,
-    zone: Tz,
+    spelling: Spelling,
     progress: &Arc<dyn Progress>,
 ) -> Result<(Staged, BTreeMap<i64, BadRow>)> {
     let table = unit.mapping.table;
@@ -79,7 +79,8 @@ pub(super) async fn stage(
     let mut partitions: Vec<Arc<dyn PartitionStream>> = Vec::new();
     for branch in &unit.branches {
         let tally = Arc::new(Mutex::new(Tally::default()));
-        let rows = checked(session, unit, branch, source_system, zone, progress, &tally).await?;
+        let rows =
+            checked(session, unit, branch, source_system, spelling, progress, &tally).await?;
         partitions
             .push(Arc::new(Once { schema: checked_schema(table), rows: Mutex::new(Some(rows)) }));
         tallies.push((branch, tally));
@@ -113,7 +114,7 @@ async fn checked(
     unit: &Unit<'_>,
     branch: &Branch,
     source_system: &str,
-    zone: Tz,
+    spelling: Spelling,
     progress: &Arc<dyn Progress>,
     tally: &Arc<Mutex<Tally>>,
 ) -> Result<SendableRecordBatchStream> {
@@ -123,7 +124,7 @@ async fn checked(
     let plan = plan.map_err(|e| Error::Definition { name: name.clone(), reason: e.to_string() })?;
     let rows = session.run(plan).await?;
     let table = unit.mapping.table;
-    let checker = Checker::new(name, table, &rows.schema(), source_system, zone)?;
+    let checker = Checker::new(name, table, &rows.schema(), source_system, spelling)?;
     let (tally, progress) = (tally.clone(), progress.clone());
     let rows = rows.map(move |batch| {
         let batch = batch?;

@@ -41,7 +41,7 @@ use url::Url;
 use crate::config::Config;
 use crate::error::{Error, Result};
 pub use draft::{Change, Draft, Drafted, over_quota};
-pub use made::{Made, MadeRelation, MadeTable, MadeView};
+pub use made::{Made, MadeRelation, MadeTable, MadeView, Rules, TableKey};
 use snapshot::Snapshot;
 use store::Root;
 pub use write::Writer;

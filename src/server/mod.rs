@@ -196,6 +196,7 @@ impl Server {
         let Self { shared, listener, http, hangup } = self;
         let tasks = TaskTracker::new();
         tokio::spawn(http::serve(http, shared.clone()));
+        shared.engine.plan_views();
         let refreshing = tokio::spawn(refresh(shared.clone()));
         let guarding = tokio::spawn(guard::watch(shared.clone()));
         let version = env!("CARGO_PKG_VERSION");
@@ -257,7 +258,12 @@ async fn refresh(shared: Arc<Shared>) {
         tokio::time::sleep(interval).await;
         shared.roles.reload(&shared.engine, false).await;
         match shared.engine.refresh().await {
-            Ok(_) => is_failing = false,
+            Ok(is_new) => {
+                is_failing = false;
+                if is_new {
+                    shared.engine.plan_views();
+                }
+            }
             Err(error) => {
                 METRICS.refresh_failures.add(1);
                 if !is_failing {

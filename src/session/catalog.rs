@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use async_trait::async_trait;
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::ViewTable;
@@ -217,6 +218,19 @@ impl Generation {
         })
     }
 
+    /// Plans every view of `sql/`, so that the first question about the catalog need not.
+    ///
+    /// One that cannot be planned is told to whoever reads it.
+    pub(super) async fn plan_views(self: &Arc<Self>) {
+        for relations in self.schemas.values() {
+            for relation in relations.values() {
+                if let Relation::View(view) = relation {
+                    drop(view.table(self.clone(), &Arc::default()).await);
+                }
+            }
+        }
+    }
+
     /// What `name` is, as its policies among `policies` leave it.
     pub(super) async fn open(
         self: &Arc<Self>,
@@ -411,6 +425,15 @@ impl SessionCatalog {
     /// What was made over SQL, as this session sees it.
     pub(super) fn made(&self) -> Arc<Made> {
         self.generation().made().clone()
+    }
+
+    /// Columns of the stored table `name`.
+    pub(super) fn stored_columns(&self, name: &TableName) -> Option<SchemaRef> {
+        let generation = self.generation();
+        match generation.schemas.get(&name.schema)?.get(&name.table)? {
+            Relation::Stored(table) => Some(table.provider().schema()),
+            _ => None,
+        }
     }
 
     /// Goes to `next`, unless pinned.

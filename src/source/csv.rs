@@ -9,12 +9,13 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use csv_core::ReadFieldResult;
 use datafusion::arrow::array::{ArrayRef, StringBuilder};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use encoding_rs::Encoding;
 
 use super::encoding::{TextError, TextReader, by_label};
 use super::record::{Fault, Scan, scan};
@@ -71,12 +72,7 @@ impl CsvReader {
     /// [`Error::File`] if the file cannot be read.
     pub fn open(input: &Input, options: &Options) -> Result<Self> {
         let path = input.path().to_path_buf();
-        let declared = match &options.encoding {
-            None => None,
-            Some(label) => Some(by_label(label).ok_or_else(|| {
-                fault(&path, 0, format!("unknown encoding \"{label}\"; use a WHATWG label"))
-            })?),
-        };
+        let declared = declared(&path, options)?;
         let text =
             TextReader::new(input.open()?, declared).map_err(|e| text_fault(&path, 1, &e))?;
         let mut reader = Self {
@@ -417,6 +413,13 @@ fn check_names(names: &[String]) -> Result<(), String> {
     Ok(())
 }
 
+/// The encoding that `options` declare for the file at `path`.
+pub(super) fn declared(path: &Path, options: &Options) -> Result<Option<&'static Encoding>> {
+    let Some(label) = &options.encoding else { return Ok(None) };
+    let unknown = || fault(path, 0, format!("unknown encoding \"{label}\"; use a WHATWG label"));
+    by_label(label).map(Some).ok_or_else(unknown)
+}
+
 /// Line ends in `text`, counting CRLF once.
 pub(super) fn line_ends(text: &[u8]) -> u64 {
     let feeds = text.iter().filter(|b| **b == b'\n').count();
@@ -425,11 +428,14 @@ pub(super) fn line_ends(text: &[u8]) -> u64 {
 }
 
 /// The error for text that cannot be read, seen on `line` of `path`.
-pub(super) fn text_fault(path: &std::path::Path, line: u64, error: &TextError) -> Error {
+pub(super) fn text_fault(path: &Path, line: u64, error: &TextError) -> Error {
     match error {
-        TextError::Io(source) => {
-            Error::file("read", path, std::io::Error::new(source.kind(), source.to_string()))
-        }
+        TextError::Io(source) => match super::inflate::refusal(source) {
+            Some(refusal) => fault(path, line, refusal.to_string()),
+            None => {
+                Error::file("read", path, std::io::Error::new(source.kind(), source.to_string()))
+            }
+        },
         TextError::Malformed { offset, encoding, is_declared } => {
             let advice = if *is_declared { "" } else { "; name its encoding with --encoding" };
             let reason = format!("byte {offset} of the file is not {encoding} text{advice}");

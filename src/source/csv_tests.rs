@@ -7,7 +7,7 @@ use super::*;
 type Read = (Vec<String>, Vec<Vec<Option<String>>>, Vec<Rejected>);
 
 fn read_with(bytes: &[u8], options: &Options) -> Result<Read> {
-    let input = Input::Embedded("t.csv", bytes.to_vec().leak());
+    let input = Input::embedded("t.csv", bytes.to_vec().leak());
     let mut reader = CsvReader::open(&input, options)?;
     let names = reader.schema().fields().iter().map(|f| f.name().clone()).collect();
     let (mut rows, mut rejected) = (vec![], vec![]);
@@ -84,7 +84,7 @@ fn delimiters_are_found_or_declared() {
     for (text, delimiter) in
         [("a;b\n1,0;2\n", b';'), ("a\tb\n1\t2\n", b'\t'), ("\"x;y\"|b\n1|2\n", b'|')]
     {
-        let input = Input::Embedded("t.csv", text.as_bytes());
+        let input = Input::embedded("t.csv", text.as_bytes());
         let reader = CsvReader::open(&input, &Options::default()).expect("opens");
         assert_eq!((reader.delimiter(), reader.schema().fields().len()), (delimiter, 2), "{text}");
     }
@@ -163,7 +163,7 @@ fn a_delimiter_at_the_end_of_every_line_separates_nothing() {
 
 #[test]
 fn a_row_is_found_again_by_its_ordinal() {
-    let input = Input::Embedded("t.csv", b"a,b\n1,2\nbad\n\"3\n\",4\n5,6\n");
+    let input = Input::embedded("t.csv", b"a,b\n1,2\nbad\n\"3\n\",4\n5,6\n");
     let mut reader = CsvReader::open(&input, &Options::default()).expect("opens");
     let found = reader.locate(&BTreeSet::from([2, 3])).expect("reads");
     let origin =

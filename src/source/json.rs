@@ -12,8 +12,8 @@ use datafusion::arrow::array::{ArrayRef, StringBuilder};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use serde_json::{Map, Value};
 
-use super::csv::{line_ends, text_fault};
-use super::encoding::{TextReader, by_label};
+use super::csv::{declared, line_ends, text_fault};
+use super::encoding::TextReader;
 use super::{
     CHUNK_BYTES, CHUNK_ROWS, COLUMNS_MAX, Chunk, Input, Options, Origin, ROW_BYTES_MAX, Rejected,
     Rows, fault, kept,
@@ -26,6 +26,7 @@ pub struct JsonReader {
     columns: HashMap<String, usize>,
     objects: Objects,
     next_row: u64,
+    is_decimal_comma: bool,
 }
 
 /// The top-level objects of a file, as text.
@@ -74,7 +75,9 @@ impl JsonReader {
         let fields: Vec<Field> =
             names.iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
         let schema = Arc::new(Schema::new(fields));
-        Ok(Self { schema, columns, objects: Objects::open(input, options)?, next_row: 0 })
+        let is_decimal_comma = options.locale.is_decimal_comma();
+        let objects = Objects::open(input, options)?;
+        Ok(Self { schema, columns, objects, next_row: 0, is_decimal_comma })
     }
 
     /// The values of `object` in column order, or why it is not a row.
@@ -98,6 +101,7 @@ impl JsonReader {
                     let reason = format!("\"{name}\" is a number too large to keep; quote it");
                     return Err(("number_too_large", reason));
                 }
+                Value::Number(n) if self.is_decimal_comma => Some(n.to_string().replace('.', ",")),
                 other => Some(other.to_string()),
             };
         }
@@ -162,7 +166,7 @@ impl Rows for JsonReader {
 impl Objects {
     fn open(input: &Input, options: &Options) -> Result<Self> {
         let path = input.path().to_path_buf();
-        let declared = options.encoding.as_deref().and_then(by_label);
+        let declared = declared(&path, options)?;
         let text =
             TextReader::new(input.open()?, declared).map_err(|e| text_fault(&path, 1, &e))?;
         Ok(Self {
@@ -294,7 +298,7 @@ mod tests {
     use super::*;
 
     fn read(text: &'static str) -> Result<(String, Vec<Rejected>)> {
-        let input = Input::Embedded("t.json", text.as_bytes());
+        let input = Input::embedded("t.json", text.as_bytes());
         let mut reader = JsonReader::open(&input, &Options::default())?;
         let schema = reader.schema();
         let (mut batches, mut rejected) = (vec![], vec![]);

@@ -2,24 +2,38 @@
 //!
 //! A reader is lazy and blocking: it hands out [`Chunk`]s of at most [`CHUNK_ROWS`] rows.
 //! Every record of a file has an ordinal (0 is the first after the header), good or bad, so a row
-//! can be found again with [`locate`] when a later step finds fault with it.
+//! can be found again with [`Rows::locate`] when a later step finds fault with it.
 //! Nothing is typed here: a column is text, and an absent value is NULL.
+//! Lines and offsets of what is compressed or packed are those of the bytes that come out.
 
+mod archive;
+pub mod bucket;
 pub mod csv;
 pub mod encoding;
+mod inflate;
+mod input;
 pub mod json;
+pub mod locale;
 pub mod parquet;
 mod record;
+pub mod serial;
+mod sheet;
+pub mod xlsx;
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{Cursor, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::datatypes::SchemaRef;
 
+pub use archive::ENTRIES_MAX;
+pub(crate) use inflate::read_fault;
+pub use inflate::{INFLATED_BYTES_MAX, RATIO_FREE_BYTES, RATIO_MAX};
+pub use input::{Input, extensions, is_known};
+
 use crate::error::{Error, Result};
+use input::Format;
+use locale::Locale;
 
 /// Most rows of one chunk.
 pub const CHUNK_ROWS: usize = 8_192;
@@ -36,52 +50,6 @@ pub const QUOTED_LINES_MAX: u64 = 100;
 /// Most bytes of a bad row that are kept with it.
 pub const RAW_BYTES_MAX: usize = 64 << 10;
 
-/// Where bytes come from.
-#[derive(Debug, Clone)]
-pub enum Input {
-    /// A file on disk.
-    File(PathBuf),
-    /// Bytes that came with the program, under a name for messages.
-    Embedded(&'static str, &'static [u8]),
-}
-
-impl Input {
-    /// Path, or the name of embedded bytes.
-    pub fn path(&self) -> &Path {
-        match self {
-            Self::File(path) => path,
-            Self::Embedded(name, _) => Path::new(name),
-        }
-    }
-
-    /// Starts reading at the first byte.
-    ///
-    /// # Errors
-    /// [`Error::File`] if the file cannot be opened.
-    pub fn open(&self) -> Result<Box<dyn Read + Send>> {
-        Ok(match self {
-            Self::File(path) => {
-                Box::new(File::open(path).map_err(|e| Error::file("open", path, e))?)
-            }
-            Self::Embedded(_, bytes) => Box::new(Cursor::new(*bytes)),
-        })
-    }
-
-    /// Size and time of the last change: two equal answers mean that the bytes are the same.
-    ///
-    /// # Errors
-    /// [`Error::File`] if the file is gone.
-    pub fn stamp(&self) -> Result<(u64, Option<std::time::SystemTime>)> {
-        Ok(match self {
-            Self::File(path) => {
-                let data = path.metadata().map_err(|e| Error::file("look at", path, e))?;
-                (data.len(), data.modified().ok())
-            }
-            Self::Embedded(_, bytes) => (bytes.len() as u64, None),
-        })
-    }
-}
-
 /// What a person says about a file instead of letting the reader find out.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Options {
@@ -91,6 +59,29 @@ pub struct Options {
     pub delimiter: Option<u8>,
     /// Whether a quoted empty field is NULL too; exports of CRMs quote everything.
     pub is_quoted_empty_null: bool,
+    /// The one sheet to read of workbooks.
+    pub sheet: Option<String>,
+    /// How numbers and dates are spelled; readers only pass on what a format has as a number.
+    pub locale: Locale,
+}
+
+impl Options {
+    /// What tells two readings of the same bytes apart, as text; it stays the same over versions,
+    /// because batches are known by it.
+    pub fn fingerprint(&self) -> String {
+        let Self { encoding, delimiter, is_quoted_empty_null, sheet, locale } = self;
+        let mut text = format!(
+            "Options {{ encoding: {encoding:?}, delimiter: {delimiter:?}, \
+             is_quoted_empty_null: {is_quoted_empty_null} }}"
+        );
+        if let Some(sheet) = sheet {
+            text.push_str(&format!(" sheet {sheet:?}"));
+        }
+        if *locale != Locale::default() {
+            text.push_str(&format!(" {locale:?}"));
+        }
+        text
+    }
 }
 
 /// A record that is not a row.
@@ -146,23 +137,23 @@ pub trait Rows: Send {
     fn notes(&self) -> String;
 }
 
-/// File name extensions that [`open`] reads.
-pub const EXTENSIONS: &[&str] = &["csv", "tsv", "txt", "json", "jsonl", "ndjson", "parquet"];
-
-/// Opens `input` as the format its extension names.
+/// Opens `input` as the format its name tells.
 ///
 /// # Errors
 /// [`Error::Source`] for an unknown extension or a header that breaks a rule; [`Error::File`].
 pub fn open(input: &Input, options: &Options) -> Result<Box<dyn Rows>> {
-    let path = input.path();
-    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
-    Ok(match extension.as_str() {
-        "csv" | "tsv" | "txt" => Box::new(csv::CsvReader::open(input, options)?),
-        "json" | "jsonl" | "ndjson" => Box::new(json::JsonReader::open(input, options)?),
-        "parquet" => Box::new(parquet::ParquetReader::open(input)?),
-        _ => {
-            let known = EXTENSIONS.join(", .");
-            return Err(fault(path, 0, format!("unknown format; known extensions: .{known}")));
+    Ok(match input.format() {
+        Some(Format::Csv) => Box::new(csv::CsvReader::open(input, options)?),
+        Some(Format::Tsv) => {
+            let tab = Some(options.delimiter.unwrap_or(b'\t'));
+            Box::new(csv::CsvReader::open(input, &Options { delimiter: tab, ..options.clone() })?)
+        }
+        Some(Format::Json) => Box::new(json::JsonReader::open(input, options)?),
+        Some(Format::Parquet) => Box::new(parquet::ParquetReader::open(input)?),
+        Some(Format::Xlsx) => Box::new(xlsx::XlsxReader::open(input, options)?),
+        Some(Format::Zip) | None => {
+            let reason = format!("unknown format; known extensions: {}", extensions());
+            return Err(fault(input.path(), 0, reason));
         }
     })
 }

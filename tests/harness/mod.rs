@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 mod binary;
+pub mod workbook;
 
 use std::net::SocketAddr;
 use std::path::Path;

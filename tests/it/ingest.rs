@@ -170,7 +170,7 @@ async fn files_that_cannot_be_meant_are_refused_with_a_reason() {
         ("products.csv", "product_id\na\n", "column name is missing"),
         ("products.csv", "product_id,name\na,\u{fffd}\n", ""),
         ("unknown.csv", "a\n1\n", "no mapping of template reads an object of that name"),
-        ("products.xlsx", "", "unknown format"),
+        ("products.ods", "", "unknown format"),
     ] {
         let request = Request::crm("template", vec![bench.write(name, text)]);
         let outcome = bench.load(&request).await;

@@ -28,6 +28,7 @@
 //! | R9 life | `life` |
 
 mod access;
+mod archives;
 mod audit;
 mod bombs;
 mod child;
@@ -45,7 +46,9 @@ mod raw;
 mod reports;
 mod role_command;
 mod secrets;
+mod torture;
 mod wire;
 mod wire_limits;
 mod wire_login;
+mod wire_merge;
 mod wire_write;

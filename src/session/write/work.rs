@@ -11,7 +11,7 @@ use datafusion::sql::sqlparser::ast::OnCommit;
 
 use super::both::Both;
 use crate::error::{Error, Result};
-use crate::lake::{Draft, MadeRelation, MadeView, TableName};
+use crate::lake::{Draft, MadeRelation, MadeView, Rules, TableName};
 use crate::session::overlay::{Overlay, Own};
 
 /// Everything that is not committed.
@@ -68,6 +68,7 @@ pub(super) struct Temporary {
     pub(super) schema: SchemaRef,
     pub(super) batches: Vec<RecordBatch>,
     pub(super) on_commit: OnCommit,
+    pub(super) rules: Rules,
 }
 
 pub(super) fn bytes(batches: &[RecordBatch]) -> usize {
