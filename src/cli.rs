@@ -30,6 +30,8 @@ pub struct Cli {
 pub enum Command {
     /// Load CRM exports into the canonical tables, or any file into schema raw
     Ingest(IngestArgs),
+    /// Read rows of quarantine again, after what was wrong was put right
+    Requeue(RequeueArgs),
     /// Serve the tables over the Postgres protocol
     Serve(ServeArgs),
     /// Make a whole small company, load it and serve it
@@ -63,6 +65,22 @@ pub enum Command {
         #[arg(long)]
         coverage: bool,
     },
+}
+
+/// `runrate requeue`.
+#[derive(Debug, Args)]
+pub struct RequeueArgs {
+    /// Only the rows of this batch; see ops.quarantine
+    #[arg(long, value_name = "ID")]
+    pub batch: Option<String>,
+
+    /// Write them to DIR/CRM as files to correct and ingest, and load nothing
+    #[arg(long, value_name = "DIR")]
+    pub to: Option<PathBuf>,
+
+    /// Zone of times that name none, such as Europe/Madrid [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    pub time_zone: Option<String>,
 }
 
 /// `runrate ingest`.

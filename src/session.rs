@@ -27,6 +27,7 @@ mod names;
 mod numbered;
 mod overlay;
 mod pages;
+mod past;
 mod planning;
 mod plans;
 mod policy;
@@ -94,6 +95,7 @@ pub struct Engine {
     current: RwLock<Arc<catalog::Generation>>,
     /// One look for news at a time: an older one must not take the place of a newer one.
     looking: tokio::sync::Mutex<()>,
+    past: past::Past,
 }
 
 impl std::fmt::Debug for Engine {
@@ -138,6 +140,7 @@ impl Engine {
             table_functions,
             current: RwLock::new(first),
             looking: tokio::sync::Mutex::default(),
+            past: past::Past::default(),
         }))
     }
 
@@ -335,7 +338,7 @@ impl Session {
         self.tables.pin(is_pinned);
     }
 
-    /// Sets `name` (`runrate.as_of`, `search_path` or `timezone`) for this session.
+    /// Sets `name` (`runrate.as_of`, `runrate.lake_at`, `search_path` or `timezone`) here.
     ///
     /// # Errors
     /// 42704 for another name, 22023 for a value it cannot take.

@@ -1,13 +1,14 @@
-//! `runrate ingest`: files through a CRM's mapping, or as they are.
+//! `runrate ingest`: files through a CRM's mapping, or as they are; `runrate requeue`: rows of
+//! quarantine again.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{engine, say};
-use crate::cli::IngestArgs;
+use crate::cli::{IngestArgs, RequeueArgs};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::ingest::{self, Progress, Request, Terminal};
+use crate::ingest::{self, Progress, Request, Summary, Terminal};
 
 /// A bar on a terminal, plain lines otherwise.
 pub(super) fn progress() -> Arc<dyn Progress> {
@@ -72,4 +73,22 @@ fn declare(
         subject: format!("{flag} {value}"),
         reason: format!("must be {known}"),
     })
+}
+
+/// Reads rows of quarantine again; the exit code is 0, or 3 if some were quarantined again.
+pub(super) async fn again(arguments: RequeueArgs, config: Config) -> Result<u8> {
+    let zone = arguments.time_zone.as_deref().unwrap_or("UTC");
+    let zone = Request::crm("", vec![]).in_time_zone(zone)?.time_zone;
+    let engine = engine(config).await?;
+    let (batch, to) = (arguments.batch.as_deref(), arguments.to.as_deref());
+    let done = ingest::requeue(&engine, batch, to, zone, progress()).await?;
+    for summary in &done.batches {
+        say(&summary.to_string())?;
+    }
+    let what = if to.is_some() { "written" } else { "read again" };
+    say(&format!("{} rows of quarantine {what}\n", done.rows))?;
+    for notice in &done.notices {
+        say(&format!("note: {notice}\n"))?;
+    }
+    Ok(done.batches.iter().map(Summary::exit_code).max().unwrap_or(0))
 }

@@ -14,6 +14,7 @@ use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::arrow::util::display::FormatOptions;
 
 use super::mapping::ROW;
+use super::money::Sums;
 use super::parse;
 use super::spelling::{self, Spelling};
 use crate::error::{Error, Result};
@@ -57,6 +58,8 @@ pub(super) struct Checked {
     pub bad: BTreeMap<i64, BadRow>,
     /// How many they are: a row that makes several of the table's can fail more than once.
     pub bad_count: u64,
+    /// Money of all rows, and of the bad ones among them.
+    pub money: (Sums, Sums),
 }
 
 impl Checker {
@@ -116,12 +119,15 @@ impl Checker {
         let schema = nullable(&self.schema);
         let whole = RecordBatch::try_new(schema, arrays)?;
         let is_good: BooleanArray = faults.bad.iter().map(|f| Some(f.is_none())).collect();
+        let mut money = (Sums::default(), Sums::default());
+        money.0.add(self.table, &whole, |_| true);
+        money.1.add(self.table, &whole, |row| !is_good.value(row));
         let good = filter_record_batch(&whole, &is_good)?;
         let good = RecordBatch::try_new(self.schema.clone(), good.columns().to_vec())?;
         let bad_count = (rows - good.num_rows()) as u64;
         let found = faults.bad.into_iter().enumerate();
         let bad = found.filter_map(|(row, fault)| Some((ids.value(row), fault?))).collect();
-        Ok(Checked { good, bad, bad_count })
+        Ok(Checked { good, bad, bad_count, money })
     }
 
     /// What a lineage column holds if the mapping leaves it out.

@@ -15,9 +15,12 @@ use super::datasets::{self, Dataset};
 use super::export::{self, Found, Object};
 use super::ledger::{self, Quarantined, Run};
 use super::mapping::EXPORT;
+use super::money::{self, Account, Money};
 use super::progress::Progress;
 use super::stage::{self, Sent, Staged, Unit};
-use super::{Line, Request, SAMPLES_MAX, Summary, derived, functions, headers, lists, spelling};
+use super::{
+    Line, Request, SAMPLES_MAX, Summary, derived, functions, headers, lists, requeue, spelling,
+};
 use crate::error::{Error, Result};
 use crate::lake::{Batch, Layout, TableName, Writer};
 use crate::schema::{CRM, Kind, Table};
@@ -40,17 +43,17 @@ pub(super) async fn run(
 ) -> Result<Summary> {
     let dataset = datasets::load(crm)?;
     let mut notices = Vec::new();
-    let mut objects = read(engine, &dataset, request, progress, &mut notices).await?;
-    headers::resolve(&dataset, &mut objects, &mut notices)?;
-    let objects: BTreeMap<String, Arc<Object>> =
-        objects.into_iter().map(|(name, object)| (name, Arc::new(object))).collect();
+    let objects = read(engine, &dataset, request, progress, &mut notices).await?;
+    let objects = headers::resolve(&dataset, objects, &mut notices)?;
     let run = Run {
         batch_id: batch_id(&dataset, &objects, request, &engine.config().corporate_currency),
         source_system: crm.to_owned(),
         mapping_version: dataset.version.clone(),
         started_at: Utc::now(),
+        columns: headers::taken(&dataset, &objects),
     };
     engine.refresh().await?;
+    notices.extend(headers::lost(&ledger::columns_before(engine, crm).await?, &run.columns));
     if let Some(lines) = ledger::find(engine, &run.batch_id).await? {
         return Ok(repeated(run.batch_id, lines, notices));
     }
@@ -62,7 +65,7 @@ pub(super) async fn run(
     let mut quarantined = Vec::new();
     for object in objects.values() {
         object.check_unchanged()?;
-        quarantined.extend(left_out(object, bad.get(&object.name))?);
+        quarantined.extend(requeue::left_out(object, bad.get(&object.name))?);
     }
     let command = format!("ingest {crm}");
     if let Some(reason) = too_many(engine, &objects, &quarantined, request) {
@@ -76,7 +79,8 @@ pub(super) async fn run(
     }
     ledger::ensure(&writer).await?;
     let commit = Commit { writer: &writer, run: &run, bad: &bad, command: &command };
-    let mut lines = commit.all(&staged, progress).await?;
+    let (mut lines, accounts) = commit.all(&staged, progress).await?;
+    let money = settle(engine, &run, &accounts).await?;
     let changed: BTreeSet<&str> = staged.iter().map(|staged| staged.table.name).collect();
     for (line, rows) in derived::derive(engine, &writer, &run, &changed, &command).await? {
         quarantined.extend(rows);
@@ -85,6 +89,7 @@ pub(super) async fn run(
     lines.extend(look_up_lines(&objects, &staged));
     progress.begin("recording the batch");
     ledger::quarantine(&writer, &run, &quarantined, &command).await?;
+    ledger::reconcile(&writer, &run, &money, &command).await?;
     ledger::record(&writer, &run, &lines, None, &command).await?;
     writer.upkeep().await;
     drop(writer);
@@ -94,9 +99,26 @@ pub(super) async fn run(
         lines: lines.into_iter().map(|(line, _)| line).collect(),
         quarantined: quarantined.len() as u64,
         samples: quarantined.iter().take(SAMPLES_MAX).map(sample).collect(),
+        money,
         notices,
         is_repeated: false,
     })
+}
+
+/// What became of the money of each table.
+async fn settle(
+    engine: &Arc<Engine>,
+    run: &Run,
+    accounts: &[(&'static Table, Account)],
+) -> Result<Vec<Money>> {
+    let mut lines = Vec::new();
+    let mut settled = BTreeSet::new();
+    for (table, _) in accounts.iter().filter(|(table, _)| settled.insert(table.name)) {
+        let of_table = accounts.iter().filter(|(other, _)| other.name == table.name);
+        let of_table: Vec<&Account> = of_table.map(|(_, account)| account).collect();
+        lines.extend(money::settle(engine, *table, &run.batch_id, &of_table).await?);
+    }
+    Ok(lines)
 }
 
 /// Stages every unit, and gathers the rows of each object that are not to be loaded.
@@ -146,7 +168,8 @@ pub(super) fn sample(row: &Quarantined) -> String {
 
 /// The answer for a batch that the ledger has.
 pub(super) fn repeated(batch_id: String, lines: Vec<Line>, notices: Vec<String>) -> Summary {
-    Summary { batch_id, lines, quarantined: 0, samples: vec![], notices, is_repeated: true }
+    let (samples, money) = (vec![], vec![]);
+    Summary { batch_id, lines, quarantined: 0, samples, money, notices, is_repeated: true }
 }
 
 /// Reads every file that a mapping takes, and the seeds of objects that have no file.
@@ -333,45 +356,6 @@ async fn look_up(
     Ok(rows.select(columns.collect::<Vec<_>>())?.into_view())
 }
 
-/// The rows of `object` that are not loaded: records that are no rows, and rows that failed a check.
-pub(super) fn left_out(
-    object: &Object,
-    bad: Option<&BTreeMap<i64, BadRow>>,
-) -> Result<Vec<Quarantined>> {
-    let mut rows = Vec::new();
-    for file in &object.files {
-        rows.extend(file.rejected.iter().map(|rejected| Quarantined {
-            object: object.label.clone(),
-            file: file.input.path().display().to_string(),
-            line: rejected.line,
-            byte_offset: rejected.byte_offset,
-            table: None,
-            column: None,
-            code: rejected.code.to_owned(),
-            reason: rejected.reason.clone(),
-            raw: rejected.raw.clone(),
-        }));
-    }
-    let Some(bad) = bad.filter(|bad| !bad.is_empty()) else { return Ok(rows) };
-    let origins = export::locate(object, bad)?;
-    for (row, fault) in bad {
-        let file = &object.files[export::file_and_ordinal(*row).0];
-        let origin = origins.get(row);
-        rows.push(Quarantined {
-            object: object.label.clone(),
-            file: file.input.path().display().to_string(),
-            line: origin.map_or(0, |origin| origin.line),
-            byte_offset: origin.map_or(0, |origin| origin.byte_offset),
-            table: Some(format!("{CRM}.{}", fault.table)),
-            column: Some(fault.column.clone()),
-            code: fault.code.to_owned(),
-            reason: fault.reason.clone(),
-            raw: origin.map_or_else(Vec::new, |origin| origin.raw.clone()),
-        });
-    }
-    Ok(rows)
-}
-
 /// Why the batch is refused, if it has too many bad rows.
 fn too_many(
     engine: &Engine,
@@ -459,23 +443,25 @@ struct Commit<'a> {
 }
 
 impl Commit<'_> {
-    /// Commits every unit; one line each.
+    /// Commits every unit; one line and the money of each.
     async fn all(
         &self,
         staged: &[Staged],
         progress: &Arc<dyn Progress>,
-    ) -> Result<Vec<(Line, String)>> {
+    ) -> Result<(Vec<(Line, String)>, Vec<(&'static Table, Account)>)> {
         let mut lines = Vec::with_capacity(staged.len());
+        let mut accounts = Vec::with_capacity(staged.len());
         for staged in staged {
             progress.begin(&format!("writing {}", staged.table.name));
-            let line = self.one(staged).await?;
+            let (line, account) = self.one(staged).await?;
             progress.advance(line.rows_loaded);
             lines.push((line, staged.object.paths()));
+            accounts.push((staged.table, account));
         }
-        Ok(lines)
+        Ok((lines, accounts))
     }
 
-    async fn one(&self, staged: &Staged) -> Result<Line> {
+    async fn one(&self, staged: &Staged) -> Result<(Line, Account)> {
         let object = &staged.object;
         let name = TableName::new(CRM, staged.table.name);
         self.writer.ensure(&name, &layout(staged.table)).await?;
@@ -511,7 +497,11 @@ impl Commit<'_> {
             rows_duplicate: known + sent.duplicates,
             version: Some(version),
         };
-        balanced(line)
+        let mut account = sent.account.clone();
+        account.read += &staged.account.read;
+        account.quarantined += &staged.account.quarantined;
+        account.known_rows = known;
+        Ok((balanced(line)?, account))
     }
 }
 

@@ -110,6 +110,7 @@ async fn user_hierarchy(
         code: "manager_cycle".into(),
         reason: format!("user {user} is above themselves by manager_id"),
         raw: user.as_bytes().to_vec(),
+        header: None,
     });
     Ok(Some((line, rows.collect())))
 }

@@ -5,6 +5,7 @@
 //! name and goes to `extra`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::datasets::Dataset;
 use super::export::Object;
@@ -20,17 +21,18 @@ type Labels<'a> = BTreeMap<&'a str, &'a str>;
 /// [`crate::error::Error::Source`] for a file two of whose headers stand for one column.
 pub(super) fn resolve(
     dataset: &Dataset,
-    objects: &mut BTreeMap<String, Object>,
+    objects: BTreeMap<String, Object>,
     notices: &mut Vec<String>,
-) -> Result<()> {
+) -> Result<BTreeMap<String, Arc<Object>>> {
     let columns = dataset.columns();
-    for (name, object) in objects {
-        let known = columns.get(name).cloned().unwrap_or_default();
+    let mut resolved = BTreeMap::new();
+    for (name, mut object) in objects {
+        let known = columns.get(&name).cloned().unwrap_or_default();
         let labels: Labels<'_> = dataset
             .mappings
             .iter()
             .flat_map(|mapping| &mapping.labels)
-            .filter(|(object, ..)| object == name)
+            .filter(|(object, ..)| *object == name)
             .map(|(_, label, column)| (label.as_str(), column.as_str()))
             .collect();
         for file in &mut object.files {
@@ -51,8 +53,43 @@ pub(super) fn resolve(
             }
             file.names = named;
         }
+        resolved.insert(name, Arc::new(object));
     }
-    Ok(())
+    Ok(resolved)
+}
+
+/// The columns of each object that mappings take, comma-separated, by the object's label.
+pub(super) fn taken(
+    dataset: &Dataset,
+    objects: &BTreeMap<String, Arc<Object>>,
+) -> BTreeMap<String, String> {
+    let columns = dataset.columns();
+    let of = |(name, object): (&String, &Arc<Object>)| {
+        let known = columns.get(name)?;
+        let taken: Vec<String> = object.columns().intersection(known).cloned().collect();
+        Some((object.label.clone(), taken.join(",")))
+    };
+    objects.iter().filter_map(of).collect()
+}
+
+/// A note for each object that has lost columns which the batch before had.
+pub(super) fn lost(
+    before: &BTreeMap<String, String>,
+    now: &BTreeMap<String, String>,
+) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (object, now) in now {
+        let now: BTreeSet<&str> = now.split(',').collect();
+        let before = before.get(object).map_or("", String::as_str).split(',');
+        let lost: Vec<&str> = before.filter(|c| !c.is_empty() && !now.contains(c)).collect();
+        if !lost.is_empty() {
+            let lost = lost.join(", ");
+            notes.push(format!(
+                "{object} has no {lost} any more, which the batch before had: NULL in these rows"
+            ));
+        }
+    }
+    notes
 }
 
 /// What each of `headers` (in lower case) is called by mappings that know the columns `known`.

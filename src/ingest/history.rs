@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
+use datafusion::datasource::empty::EmptyTable;
 use futures::TryStreamExt;
 
 use super::Line;
@@ -89,8 +90,12 @@ impl Step<'_> {
         let tables = Arc::new(MemorySchemaProvider::new());
         for table in ["opportunities", HISTORY] {
             let found = self.engine.lake().table(&TableName::new(CRM, table), At::Latest).await?;
-            let Some(found) = found else { return Ok(vec![]) };
-            tables.register_table(table.to_owned(), found.provider())?;
+            let Some(definition) = schema::table(table) else { continue };
+            let provider = match found {
+                Some(found) => found.provider(),
+                None => Arc::new(EmptyTable::new(definition.arrow_schema())),
+            };
+            tables.register_table(table.to_owned(), provider)?;
         }
         let catalog = session.context().catalog(CATALOG).ok_or_else(|| Error::NoTable {
             table: CATALOG.into(),
@@ -132,7 +137,7 @@ const RECORDED: &str = "SELECT DISTINCT source_system FROM latest.opportunity_st
 fn observed(table: &Table, run: &Run) -> String {
     let moment = format!("TIMESTAMP '{}'", run.started_at.format("%Y-%m-%dT%H:%M:%S%.6fZ"));
     let is_other: Vec<String> =
-        STATE.iter().map(|c| format!("o.{c} IS DISTINCT FROM h.{c}")).collect();
+        STATE.iter().map(|c| format!("(o.{c} IS DISTINCT FROM h.{c})")).collect();
     let value = |column: &str| match column {
         "valid_from" => format!(
             "CASE WHEN h.opportunity_id IS NULL THEN coalesce(o.created_at, o.updated_at, {moment}) \

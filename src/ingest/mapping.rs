@@ -24,7 +24,7 @@ use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use crate::error::{Error, Result};
-use crate::schema::Table;
+use crate::schema::{Kind, Table};
 
 /// Schema that the objects of an export are registered in.
 pub(super) const EXPORT: &str = "export";
@@ -61,7 +61,8 @@ pub(super) struct Branch {
     pub reads: BTreeMap<String, BTreeSet<String>>,
     /// True if it has one row for each row of its driver: no WHERE, no rows made from lists.
     pub is_one_to_one: bool,
-    /// True if it only renames: every column it makes is one of its driver's or a constant.
+    /// True if it leaves numbers and times as they are exported: each is a column of its driver or a
+    /// constant. Texts may be made of others.
     pub is_plain: bool,
     /// Ready to be planned.
     pub statement: Statement,
@@ -83,14 +84,17 @@ impl Mapping {
         };
         let mut arms = Vec::new();
         split_union(&query, *query.body.clone(), &mut arms);
-        let branches =
-            arms.into_iter().map(Branch::new).collect::<Result<_, _>>().map_err(refuse)?;
+        let branches = arms
+            .into_iter()
+            .map(|arm| Branch::new(arm, table))
+            .collect::<Result<_, _>>()
+            .map_err(refuse)?;
         Ok(Self { name: name.to_owned(), table, requires, labels, stand_ins, branches })
     }
 }
 
 impl Branch {
-    fn new(mut query: Query) -> Result<Self, String> {
+    fn new(mut query: Query, table: &Table) -> Result<Self, String> {
         let fills = filled(&query);
         let mut walk = Walk { reads: BTreeMap::new(), defined: BTreeSet::new() };
         let driver = walk.query(&mut query, true)?;
@@ -99,17 +103,30 @@ impl Branch {
         };
         let is_derived = matches!(select.from[0].relation, TableFactor::Derived { .. });
         let is_one_to_one = select.selection.is_none() && !is_derived;
-        let is_bare = |item: &SelectItem| match item {
-            SelectItem::ExprWithAlias { expr, .. } | SelectItem::UnnamedExpr(expr) => {
-                matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Value(_))
-            }
-            _ => false,
+        let leading = match &select.from[0].relation {
+            TableFactor::Table { alias: Some(alias), .. } => alias.name.value.clone(),
+            _ => String::new(),
         };
-        let is_plain = is_one_to_one
-            && select.from.iter().all(|from| from.joins.is_empty())
-            && select.projection.iter().all(is_bare);
+        let is_plain =
+            is_one_to_one && select.projection.iter().all(|item| is_bare(item, table, &leading));
         let statement = Statement::Query(Box::new(query));
         Ok(Self { driver, fills, reads: walk.reads, is_one_to_one, is_plain, statement })
+    }
+}
+
+/// Whether `item` is no number or time of `table`, or a column of the relation `leading` as it is.
+fn is_bare(item: &SelectItem, table: &Table, leading: &str) -> bool {
+    let (expr, name) = match item {
+        SelectItem::ExprWithAlias { expr, alias } => (expr, alias.value.as_str()),
+        SelectItem::UnnamedExpr(expr) => (expr, ""),
+        _ => return false,
+    };
+    let kind = table.column(name).map(|column| column.kind);
+    match expr {
+        _ if matches!(kind, Some(Kind::Text | Kind::Boolean)) => true,
+        Expr::Identifier(_) | Expr::Value(_) => true,
+        Expr::CompoundIdentifier(parts) => parts[0].value == leading,
+        _ => false,
     }
 }
 

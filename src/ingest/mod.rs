@@ -27,9 +27,11 @@ mod infer;
 mod ledger;
 mod lists;
 mod mapping;
+mod money;
 mod parse;
 mod progress;
 mod raw;
+mod requeue;
 mod spelling;
 mod stage;
 
@@ -42,7 +44,9 @@ use chrono_tz::Tz;
 pub use coverage::{Coverage, Filled, coverage};
 pub use datasets::{check, crms};
 pub use erase::{Person, Receipt, Touched, erase};
+pub use money::Money;
 pub use progress::{Progress, Silent, Terminal};
+pub use requeue::{Requeued, requeue};
 
 use crate::error::{Error, Result};
 use crate::schema::Kind;
@@ -164,6 +168,8 @@ pub struct Summary {
     pub quarantined: u64,
     /// The first few of them, for the person at the terminal.
     pub samples: Vec<String>,
+    /// What became of the money, by table, column and currency.
+    pub money: Vec<Money>,
     /// What else a person should know, such as files that no mapping reads.
     pub notices: Vec<String>,
     /// True if this batch had been loaded before, so that nothing was done.
@@ -213,6 +219,7 @@ impl fmt::Display for Summary {
                 line.rows_duplicate
             )?;
         }
+        self.money.iter().try_for_each(|money| writeln!(f, "{money}"))?;
         if self.is_repeated {
             writeln!(f, "this batch was loaded before: nothing was done")?;
         }

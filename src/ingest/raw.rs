@@ -19,7 +19,7 @@ use super::infer::Guess;
 use super::ledger::{self, Quarantined, Run};
 use super::progress::Progress;
 use super::spelling::{self, Spelling};
-use super::{Line, Request, SAMPLES_MAX, Summary, crm};
+use super::{Line, Request, SAMPLES_MAX, Summary, crm, requeue};
 use crate::error::{Error, Result};
 use crate::lake::{At, Batch, Layout, TableName, Writer};
 use crate::schema::{Kind, RAW};
@@ -48,6 +48,7 @@ pub(super) async fn run(
         source_system: RAW.to_owned(),
         mapping_version: "raw".to_owned(),
         started_at: Utc::now(),
+        columns: BTreeMap::new(),
     };
     engine.refresh().await?;
     if let Some(lines) = ledger::find(engine, &run.batch_id).await? {
@@ -80,6 +81,7 @@ pub(super) async fn run(
         lines: vec![line],
         quarantined: quarantined.len() as u64,
         samples: quarantined.iter().take(SAMPLES_MAX).map(crm::sample).collect(),
+        money: vec![],
         notices: vec![],
         is_repeated: false,
     })
@@ -331,7 +333,7 @@ impl Typing {
     }
 
     fn left_out(&self, bad: &BTreeMap<i64, BadRow>) -> Result<Vec<Quarantined>> {
-        let mut rows = crm::left_out(&self.object, Some(bad))?;
+        let mut rows = requeue::left_out(&self.object, Some(bad))?;
         rows.iter_mut().filter(|row| row.table.is_some()).for_each(|row| {
             row.table = Some(format!("{RAW}.{}", self.object.label));
         });

@@ -28,6 +28,7 @@ use futures::StreamExt;
 use super::check::{BadRow, Checker, checked_schema};
 use super::export::Object;
 use super::mapping::{Branch, Mapping, ROW};
+use super::money::Account;
 use super::progress::Progress;
 use super::spelling::Spelling;
 use crate::error::{Error, Result};
@@ -50,6 +51,8 @@ pub(super) struct Staged {
     pub made: u64,
     /// Those of them that failed this table's check.
     pub bad: u64,
+    /// Money of the rows made, and of those that failed this table's check.
+    pub account: Account,
     file: Arc<dyn SpillFile>,
 }
 
@@ -58,6 +61,7 @@ pub(super) struct Staged {
 struct Tally {
     made: u64,
     bad: u64,
+    account: Account,
     rows: BTreeMap<i64, BadRow>,
 }
 
@@ -92,7 +96,14 @@ pub(super) async fn stage(
     let sorted = session.context().read_table(Arc::new(streams))?.sort(order)?;
     let rows = session.run(sorted.into_unoptimized_plan()).await?;
     let file = write(session, rows).await?;
-    let mut staged = Staged { table, object: unit.object.clone(), made: 0, bad: 0, file };
+    let mut staged = Staged {
+        table,
+        object: unit.object.clone(),
+        made: 0,
+        bad: 0,
+        account: Account::default(),
+        file,
+    };
     let mut bad = BTreeMap::new();
     for (branch, tally) in tallies {
         let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
@@ -103,6 +114,8 @@ pub(super) async fn stage(
         }
         staged.made += tally.made;
         staged.bad += tally.bad;
+        staged.account.read += &tally.account.read;
+        staged.account.quarantined += &tally.account.quarantined;
         bad.append(&mut tally.rows);
     }
     Ok((staged, bad))
@@ -133,6 +146,8 @@ async fn checked(
         let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
         tally.made += batch.num_rows() as u64;
         tally.bad += checked.bad_count;
+        tally.account.read += &checked.money.0;
+        tally.account.quarantined += &checked.money.1;
         for (row, fault) in checked.bad {
             tally.rows.entry(row).or_insert(fault);
         }
@@ -192,6 +207,8 @@ pub(super) struct Sent {
     pub bad: u64,
     /// Rows of a key that a newer row of the same batch has.
     pub duplicates: u64,
+    /// Money of the rows handed over, of the bad ones and of the duplicates.
+    pub account: Account,
 }
 
 impl Staged {
@@ -227,6 +244,7 @@ impl Staged {
 
 /// The last step of staged rows.
 struct Finish {
+    table: &'static Table,
     schema: SchemaRef,
     key: Vec<usize>,
     converter: RowConverter,
@@ -251,7 +269,8 @@ impl Finish {
         let fields = key.iter().map(|n| SortField::new(staged.field(*n).data_type().clone()));
         let converter = RowConverter::new(fields.collect())?;
         let schema = table.arrow_schema();
-        Ok(Self { schema, key, converter, last: None, bad, batch_id: batch_id.into(), at, sent })
+        let batch_id = batch_id.into();
+        Ok(Self { table, schema, key, converter, last: None, bad, batch_id, at, sent })
     }
 
     fn batch(&mut self, batch: &RecordBatch) -> Result<RecordBatch, DataFusionError> {
@@ -270,6 +289,11 @@ impl Finish {
             sent.duplicates += u64::from(is_repeated);
             keep.push(!is_bad && !is_repeated);
         }
+        let is_bad = |row: usize| self.bad.contains(&ids.value(row));
+        let account = &mut sent.account;
+        account.quarantined.add(self.table, batch, is_bad);
+        account.repeated.add(self.table, batch, |row| !keep[row] && !is_bad(row));
+        account.sent.add(self.table, batch, |row| keep[row]);
         let kept = filter_record_batch(batch, &BooleanArray::from(keep))?;
         sent.rows += kept.num_rows() as u64;
         let mut columns: Vec<ArrayRef> = kept.columns()[1..].to_vec();

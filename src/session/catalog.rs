@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -123,7 +124,7 @@ impl Generation {
         let mut made = lake.made().await?;
         // Again if a transaction commits meanwhile: its tables are seen together or not at all.
         loop {
-            let mut loaded = Self::load_with(lake, views, &definer, &token, &made).await?;
+            let mut loaded = Self::load_with(lake, views, &definer, &token, &made, None).await?;
             let newest = lake.made().await?;
             if newest == made {
                 if let Some(before) = &before {
@@ -135,12 +136,13 @@ impl Generation {
         }
     }
 
-    async fn load_with(
+    pub(super) async fn load_with(
         lake: &Lake,
         views: &[ViewDefinition],
         definer: &Definer,
         token: &str,
         made: &Arc<Made>,
+        instant: Option<DateTime<Utc>>,
     ) -> Result<Self> {
         let mut stored: BTreeMap<String, BTreeMap<String, Relation>> = BTreeMap::new();
         for table in schema::tables() {
@@ -156,8 +158,16 @@ impl Generation {
         for schema in [schema::RAW, schema::MART] {
             stored.entry(schema.into()).or_default();
         }
+        let of_sql = lake.made().await?;
         for name in lake.tables().await? {
-            if let Some(table) = lake.table(&name, At::Latest).await? {
+            if instant.is_some() && of_sql.table(&name).is_some() {
+                continue;
+            }
+            let at = instant.map_or(At::Latest, At::Timestamp);
+            let table = lake.table(&name, at).await?;
+            let is_then =
+                |table: &Arc<LakeTable>| instant.is_none_or(|i| table.committed_at() <= i);
+            if let Some(table) = table.filter(is_then) {
                 let tables = stored.entry(name.schema).or_default();
                 tables.insert(name.table, Relation::Stored(table));
             }

@@ -75,7 +75,7 @@ impl Session {
     where
         F: FnOnce(&SessionState, LogicalPlan) -> Result<LogicalPlan> + Send + 'static,
     {
-        self.advance();
+        self.arrive().await?;
         let (told, search) = (self.told.clone(), self.search());
         let state = self.state(self.planning());
         let table_functions = self.engine.table_functions.clone();

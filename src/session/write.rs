@@ -113,6 +113,7 @@ impl Session {
     /// 42501 outside the schemas that the role owns, 42P01 and 42P07 for what is not there or is,
     /// 0A000 for what tables cannot do, 22xxx and 23502 for rows that do not fit.
     pub async fn write(&self, write: Write) -> Result<Written> {
+        self.writes_now()?;
         self.advance();
         let before = self.work.state();
         let mut state = before.clone();
@@ -176,6 +177,7 @@ impl Session {
         table: &ObjectName,
         rows: SendableRecordBatchStream,
     ) -> Result<u64> {
+        self.writes_now()?;
         self.advance();
         let target = self.writable(table)?;
         let before = self.work.state();

@@ -8,42 +8,74 @@ use crate::ingest::{Bench, sample};
 
 /// What Salesforce holds, a table a line.
 const SALESFORCE: &str = "
-    accounts: account_id name domain industry account_type source employees annual_revenue currency founded_year country state city owner_id parent_account_id territory_id segment created_at
-    contacts: contact_id account_id first_name last_name email title phone lead_source owner_id opted_out created_at
-    leads: lead_id email company title status lead_source industry employees annual_revenue currency country owner_id campaign_id created_at mql_at sql_at first_response_at is_converted converted_at converted_account_id converted_contact_id converted_opportunity_id
+    accounts: account_id name domain industry account_type source employees annual_revenue
+    accounts: currency founded_year country state city owner_id parent_account_id territory_id
+    accounts: segment created_at
+    contacts: contact_id account_id first_name last_name email title phone lead_source owner_id
+    contacts: opted_out created_at
+    leads: lead_id email company title status lead_source industry employees annual_revenue
+    leads: currency country owner_id campaign_id created_at mql_at sql_at first_response_at
+    leads: is_converted converted_at converted_account_id converted_contact_id
+    leads: converted_opportunity_id
     campaigns: campaign_id name channel start_date end_date budget cost currency
     campaign_members: campaign_id lead_or_contact_id status responded_at
-    opportunities: opportunity_id account_id name owner_id pipeline_id stage_id amount currency probability forecast_category close_date created_at is_closed is_won opp_type lead_source campaign_id next_step loss_reason territory_id mrr arr tcv acv last_activity_date push_count
-    stage_definitions: pipeline_id stage_id label ordinal is_closed is_won default_probability forecast_category is_active
-    opportunity_stage_history: opportunity_id valid_from valid_to stage_id amount currency probability close_date forecast_category owner_id changed_by history_quality
+    opportunities: opportunity_id account_id name owner_id pipeline_id stage_id amount currency
+    opportunities: probability forecast_category close_date created_at is_closed is_won opp_type
+    opportunities: lead_source campaign_id next_step loss_reason territory_id mrr arr tcv acv
+    opportunities: last_activity_date push_count
+    stage_definitions: pipeline_id stage_id label ordinal is_closed is_won default_probability
+    stage_definitions: forecast_category is_active
+    opportunity_stage_history: opportunity_id valid_from valid_to stage_id amount currency
+    opportunity_stage_history: probability close_date forecast_category owner_id changed_by
+    opportunity_stage_history: history_quality
     products: product_id name code family list_price currency is_active
-    opportunity_line_items: line_item_id opportunity_id product_id quantity unit_price list_price discount total_price currency service_date term_months billing_period
+    opportunity_line_items: line_item_id opportunity_id product_id quantity unit_price list_price
+    opportunity_line_items: discount total_price currency service_date term_months billing_period
     opportunity_splits: opportunity_id user_id split_type share
-    activities: activity_id kind direction owner_id account_id contact_id lead_id opportunity_id occurred_at duration_s status outcome subject is_automated
-    users: user_id name email role manager_id team segment hire_date quota_start_date termination_date is_active fte hours_per_week
+    activities: activity_id kind direction owner_id account_id contact_id lead_id opportunity_id
+    activities: occurred_at duration_s status outcome subject is_automated
+    users: user_id name email role manager_id team segment hire_date quota_start_date
+    users: termination_date is_active fte hours_per_week
     territories: territory_id name parent_id region model_id state
     territory_members: territory_id user_id valid_from valid_to role
-    quotas: quota_id owner_id territory_id metric product_family period_start period_end amount quantity currency quota_kind ramp_included
+    quotas: quota_id owner_id territory_id metric product_family period_start period_end amount
+    quotas: quantity currency quota_kind ramp_included
     forecast_snapshots: as_of scope_id period_start category layer amount currency method
     fx_rates: from_ccy to_ccy valid_from valid_to rate
     fiscal_calendar: date fiscal_year fiscal_quarter fiscal_period fq_start fq_end is_workday";
 
 /// What HubSpot holds.
 const HUBSPOT: &str = "
-    accounts: account_id name domain industry account_type source employees annual_revenue currency founded_year country state city owner_id parent_account_id segment created_at
-    contacts: contact_id account_id first_name last_name email title phone lead_source owner_id opted_out created_at
-    leads: lead_id email company title status lead_source industry employees annual_revenue currency country owner_id campaign_id created_at mql_at sql_at first_response_at is_converted converted_at converted_account_id converted_contact_id converted_opportunity_id
+    accounts: account_id name domain industry account_type source employees annual_revenue
+    accounts: currency founded_year country state city owner_id parent_account_id segment
+    accounts: created_at
+    contacts: contact_id account_id first_name last_name email title phone lead_source owner_id
+    contacts: opted_out created_at
+    leads: lead_id email company title status lead_source industry employees annual_revenue
+    leads: currency country owner_id campaign_id created_at mql_at sql_at first_response_at
+    leads: is_converted converted_at converted_account_id converted_contact_id
+    leads: converted_opportunity_id
     campaigns: campaign_id name channel start_date end_date budget cost currency
     engagement_events: event_id lead_id contact_id event_type occurred_at asset url is_filtered
-    opportunities: opportunity_id account_id name owner_id pipeline_id stage_id amount currency probability forecast_category close_date created_at is_closed is_won opp_type lead_source campaign_id next_step loss_reason mrr arr tcv acv last_activity_date
-    stage_definitions: pipeline_id stage_id label ordinal is_closed is_won default_probability forecast_category is_active
-    opportunity_stage_history: opportunity_id valid_from valid_to stage_id amount currency probability close_date forecast_category owner_id changed_by history_quality
+    opportunities: opportunity_id account_id name owner_id pipeline_id stage_id amount currency
+    opportunities: probability forecast_category close_date created_at is_closed is_won opp_type
+    opportunities: lead_source campaign_id next_step loss_reason mrr arr tcv acv
+    opportunities: last_activity_date
+    stage_definitions: pipeline_id stage_id label ordinal is_closed is_won default_probability
+    stage_definitions: forecast_category is_active
+    opportunity_stage_history: opportunity_id valid_from valid_to stage_id amount currency
+    opportunity_stage_history: probability close_date forecast_category owner_id changed_by
+    opportunity_stage_history: history_quality
     products: product_id name code family list_price currency is_active
-    opportunity_line_items: line_item_id opportunity_id product_id quantity unit_price list_price discount total_price currency service_date term_months billing_period
-    activities: activity_id kind direction owner_id account_id contact_id lead_id opportunity_id occurred_at duration_s status outcome subject
-    users: user_id name email role manager_id team segment hire_date quota_start_date termination_date is_active fte hours_per_week
+    opportunity_line_items: line_item_id opportunity_id product_id quantity unit_price list_price
+    opportunity_line_items: discount total_price currency service_date term_months billing_period
+    activities: activity_id kind direction owner_id account_id contact_id lead_id opportunity_id
+    activities: occurred_at duration_s status outcome subject
+    users: user_id name email role manager_id team segment hire_date quota_start_date
+    users: termination_date is_active fte hours_per_week
     territories: territory_id name parent_id state
-    quotas: quota_id owner_id territory_id metric period_start period_end amount quantity currency quota_kind ramp_included
+    quotas: quota_id owner_id territory_id metric period_start period_end amount quantity currency
+    quotas: quota_kind ramp_included
     targets: metric scope_type scope_id period_start value";
 
 /// Tables of spreadsheets that the template's sample does not show: every CRM has them.

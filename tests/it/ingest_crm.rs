@@ -158,7 +158,7 @@ async fn the_salesforce_sample_loads_as_documented() {
         ("SELECT fte, hire_date FROM crm.users WHERE name = 'Eva Prat'", "0.8|2023-01-09"),
         ("SELECT count(*) FROM crm.user_hierarchy WHERE ancestor_id = '005A0000001AbccIAC'", "4"),
         (
-            "SELECT period_end, amount FROM crm.quotas ORDER BY amount DESC LIMIT 1",
+            "SELECT period_end, amount FROM crm.quotas ORDER BY amount DESC NULLS LAST LIMIT 1",
             "2024-03-31|60000.00",
         ),
         ("SELECT rate FROM crm.fx_rates ORDER BY valid_from LIMIT 1", "1.25"),

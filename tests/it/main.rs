@@ -41,6 +41,8 @@ mod ingest_coverage;
 mod ingest_crm;
 mod ingest_history;
 mod ingest_kill;
+mod ingest_past;
+mod ingest_quality;
 mod life;
 mod raw;
 mod reports;
