@@ -5,6 +5,7 @@
 //! What the parser knows and the engine does not, or takes for something else, is reworded in the
 //! syntax tree, part by part from the inside: see [`reword`].
 
+mod binding;
 mod calls;
 mod casts;
 mod expressions;
@@ -23,6 +24,7 @@ use datafusion::sql::sqlparser::tokenizer::{Span, Token, TokenWithSpan, Word};
 
 use crate::error::{Error, Result};
 
+pub(super) use binding::bind;
 pub use literals::array_elements;
 pub use names::{column_name, folded, outermost};
 pub(super) use patterns::{regular, similar};
