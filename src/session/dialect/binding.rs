@@ -102,8 +102,8 @@ mod tests {
                 "a IS DISTINCT FROM b AND c IS DISTINCT FROM d AND e",
                 "((a IS DISTINCT FROM b) AND ((c IS DISTINCT FROM d) AND e))",
             ),
-            ("a IS DISTINCT FROM (b AND c)", "(a IS DISTINCT FROM (b AND c))"),
-            ("a AND (b OR c)", "(a AND (b OR c))"),
+            ("a IS DISTINCT FROM (b AND c)", "(a IS DISTINCT FROM ((b AND c)))"),
+            ("a AND (b OR c)", "(a AND ((b OR c)))"),
             ("a IS DISTINCT FROM b + c", "(a IS DISTINCT FROM (b + c))"),
         ] {
             assert_eq!(shown(said), format!("SELECT {meant}"), "{said}");
