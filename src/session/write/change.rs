@@ -312,6 +312,10 @@ impl Session {
                 self.writable(&table)?;
                 self.planned_in_its_words(statement, |_, plan| Ok(plan)).await?
             }
+            Write::Merge { table, .. } => {
+                self.writable(&table)?;
+                return Ok(HashMap::new());
+            }
             _ => return Ok(HashMap::new()),
         };
         Ok(plan.get_parameter_types()?)
