@@ -77,8 +77,7 @@ fn declare(
 
 /// Reads rows of quarantine again; the exit code is 0, or 3 if some were quarantined again.
 pub(super) async fn again(arguments: RequeueArgs, config: Config) -> Result<u8> {
-    let zone = arguments.time_zone.as_deref().unwrap_or("UTC");
-    let zone = Request::crm("", vec![]).in_time_zone(zone)?.time_zone;
+    let zone = ingest::time_zone(arguments.time_zone.as_deref().unwrap_or("UTC"))?;
     let engine = engine(config).await?;
     let (batch, to) = (arguments.batch.as_deref(), arguments.to.as_deref());
     let done = ingest::requeue(&engine, batch, to, zone, progress()).await?;

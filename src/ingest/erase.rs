@@ -109,16 +109,16 @@ pub async fn erase(lake: &Lake, person: &Person, is_dry_run: bool) -> Result<Rec
             let judged = rule.judge(&marks, stored)?;
             touched.rows_removed += judged.removed() as u64;
             touched.rows_cleared += judged.cleared() as u64;
-            Ok(())
+            Ok(judged.is_changed())
         };
-        writer.look_through(&name, count).await?;
-        if touched == Touched::default() {
+        let files = writer.look_through(&name, count).await?;
+        if files.is_empty() {
             continue;
         }
         if !is_dry_run {
             let marks = marks.clone();
-            let change = move |stored: &RecordBatch| rule.judge(&marks, stored)?.applied(stored);
-            writer.change(&name, &batch, change).await?;
+            let change = move |stored| rule.judge(&marks, &stored)?.applied(&stored);
+            writer.change(&name, &files, &batch, change).await?;
             writer.purge(&name).await?;
         }
         tables.insert(name.to_string(), touched);
@@ -184,8 +184,9 @@ impl Marks {
             let (mut records, before) = (0, self.count());
             for name in told.iter().filter(|name| tables.contains(name)) {
                 let learn = |stored: &RecordBatch| {
-                    records += self.learn(stored);
-                    Ok(())
+                    let found = self.learn(stored);
+                    records += found;
+                    Ok(found > 0)
                 };
                 writer.look_through(name, learn).await?;
             }
@@ -354,11 +355,12 @@ impl Judged {
         rows.iter().filter(|row| self.is_kept[**row]).count()
     }
 
-    /// `batch` as it is to be; `None` if it stays.
-    fn applied(self, batch: &RecordBatch) -> std::result::Result<Option<RecordBatch>, ArrowError> {
-        if self.removed() + self.cleared() == 0 {
-            return Ok(None);
-        }
+    fn is_changed(&self) -> bool {
+        self.removed() + self.cleared() > 0
+    }
+
+    /// `batch` as it is to be.
+    fn applied(self, batch: &RecordBatch) -> std::result::Result<RecordBatch, ArrowError> {
         let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
         for (at, rows) in &self.emptied {
             let kind = columns[*at].data_type().clone();
@@ -368,6 +370,6 @@ impl Judged {
             columns[*at] = cast(&left.collect::<StringArray>(), &kind)?;
         }
         let changed = RecordBatch::try_new(batch.schema(), columns)?;
-        Ok(Some(filter_record_batch(&changed, &BooleanArray::from(self.is_kept))?))
+        filter_record_batch(&changed, &BooleanArray::from(self.is_kept))
     }
 }

@@ -22,30 +22,20 @@
 //! | `corporate_currency()` | | the configured one, for amounts that name none |
 //! | `clock_seconds(x)` | `01:30` or `01:30:15` | `5415` |
 
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat};
 use chrono_tz::Tz;
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
-use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::exec_err;
-use datafusion::error::Result;
-use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, create_udf,
-};
+use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
 use datafusion::scalar::ScalarValue;
-
 use serde_json::Value;
 
 use super::decimal::Decimal;
 use super::parse;
+use super::row_function::{self, Entry};
 
-/// One function over rows of text: `None` in an argument is NULL, `None` as the result too.
-type Body = fn(&[Option<&str>], Tz) -> Option<String>;
-
-const FUNCTIONS: &[(&str, usize, Body)] = &[
+const FUNCTIONS: &[Entry<String>] = &[
     ("percent", 1, |args, _| shift(args[0]?, -2)),
     ("shift_decimal", 2, |args, _| match args[1]?.parse() {
         Ok(places) => shift(args[0]?, places),
@@ -84,68 +74,7 @@ pub(super) fn corporate_currency(code: &str) -> ScalarUDF {
 
 /// The functions, for an ingest whose unmarked times are of `zone`.
 pub(super) fn all(zone: Tz) -> impl Iterator<Item = ScalarUDF> {
-    FUNCTIONS.iter().map(move |(name, arguments, body)| {
-        let signature = Signature::any(*arguments, Volatility::Immutable);
-        ScalarUDF::from(TextFunction { name, body: *body, zone, signature })
-    })
-}
-
-#[derive(Debug)]
-struct TextFunction {
-    name: &'static str,
-    body: Body,
-    zone: Tz,
-    signature: Signature,
-}
-
-impl PartialEq for TextFunction {
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name && self.zone == other.zone
-    }
-}
-
-impl Eq for TextFunction {}
-
-impl Hash for TextFunction {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.name.hash(state);
-        self.zone.name().hash(state);
-    }
-}
-
-impl ScalarUDFImpl for TextFunction {
-    fn name(&self) -> &str {
-        self.name
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Utf8)
-    }
-
-    fn invoke_with_args(&self, call: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        if call.args.is_empty() {
-            return exec_err!("{} needs an argument", self.name);
-        }
-        let arrays: Vec<ArrayRef> = call
-            .args
-            .iter()
-            .map(|argument| Ok(cast(&argument.to_array(call.number_rows)?, &DataType::Utf8)?))
-            .collect::<Result<_>>()?;
-        let texts: Vec<_> = arrays.iter().map(|array| array.as_string::<i32>()).collect();
-        let mut out = StringBuilder::new();
-        let mut values = vec![None; texts.len()];
-        for row in 0..call.number_rows {
-            for (value, text) in values.iter_mut().zip(&texts) {
-                *value = text.is_valid(row).then(|| text.value(row));
-            }
-            out.append_option((self.body)(&values, self.zone));
-        }
-        Ok(ColumnarValue::Array(Arc::new(out.finish())))
-    }
+    row_function::all(FUNCTIONS, zone)
 }
 
 fn shift(text: &str, places: i32) -> Option<String> {

@@ -45,7 +45,7 @@ pub(super) async fn derive(
     command: &str,
 ) -> Result<Option<Line>> {
     let Some(table) = schema::table(HISTORY) else { return Ok(None) };
-    let step = Step { engine, writer, run, command, table };
+    let step = Step { engine, writer, run, command };
     writer.ensure(&TableName::new(CRM, HISTORY), &layout(table)).await?;
     let derived = step.put("observed", &observed(table, run)).await?;
     step.put("superseded", &superseded(table)).await?;
@@ -59,7 +59,6 @@ struct Step<'a> {
     writer: &'a Writer,
     run: &'a Run,
     command: &'a str,
-    table: &'static Table,
 }
 
 impl Step<'_> {
@@ -68,13 +67,11 @@ impl Step<'_> {
         let mut line =
             Line { object: "(derived)".into(), table: name.to_string(), ..Line::default() };
         let rows = self.rows(sql).await?;
-        let schema = self.table.arrow_schema();
-        let rows = rows.iter().map(|batch| conform(batch, &schema)).collect::<Result<Vec<_>>>()?;
         line.rows_read = rows.iter().map(|batch| batch.num_rows() as u64).sum();
         if line.rows_read == 0 {
             return Ok(line);
         }
-        let rows = ledger::stream(datafusion::arrow::compute::concat_batches(&schema, &rows)?);
+        let rows = ledger::stream_of(rows[0].schema(), rows);
         let id = format!("{}/{what}", self.run.batch_id);
         let commit = Batch { id, command: self.command.to_owned() };
         let done = self.writer.upsert(&name, rows, &commit).await?;
@@ -105,19 +102,6 @@ impl Step<'_> {
         let rows = session.context().sql(sql).await?;
         Ok(session.run(rows.into_unoptimized_plan()).await?.try_collect().await?)
     }
-}
-
-/// `batch` with the columns and types of `schema`.
-fn conform(
-    batch: &RecordBatch,
-    schema: &datafusion::arrow::datatypes::SchemaRef,
-) -> Result<RecordBatch> {
-    let columns = schema.fields().iter().map(|field| {
-        let index = batch.schema().index_of(field.name())?;
-        datafusion::arrow::compute::cast(batch.column(index), field.data_type())
-    });
-    let columns = columns.collect::<std::result::Result<Vec<_>, _>>()?;
-    Ok(RecordBatch::try_new(schema.clone(), columns)?)
 }
 
 /// Every column of `table`, each as `of` writes it, in the order of its key.

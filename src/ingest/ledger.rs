@@ -10,7 +10,7 @@ use datafusion::arrow::array::{
     ArrayRef, AsArray, Decimal128Array, Int64Array, StringArray, TimestampMicrosecondArray,
     new_null_array,
 };
-use datafusion::arrow::datatypes::{DataType, Int64Type};
+use datafusion::arrow::datatypes::{DataType, Int64Type, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -272,17 +272,22 @@ async fn upsert(
     Ok(())
 }
 
-fn definition(name: &str) -> Result<&'static Table> {
+pub(super) fn definition(name: &str) -> Result<&'static Table> {
     schema::ops_tables().find(|table| table.name == name).ok_or_else(|| Error::NoTable {
         table: format!("{OPS}.{name}"),
         reason: "is not defined".into(),
     })
 }
 
+/// `batches`, whose columns are those of `schema`, as a stream.
+pub(super) fn stream_of(schema: SchemaRef, batches: Vec<RecordBatch>) -> SendableRecordBatchStream {
+    let batches = futures::stream::iter(batches.into_iter().map(Ok));
+    Box::pin(RecordBatchStreamAdapter::new(schema, batches))
+}
+
 /// One batch as a stream.
 pub(super) fn stream(batch: RecordBatch) -> SendableRecordBatchStream {
-    let schema = batch.schema();
-    Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::iter([Ok(batch)])))
+    stream_of(batch.schema(), vec![batch])
 }
 
 /// `text` in every one of `rows` rows.

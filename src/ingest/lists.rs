@@ -13,28 +13,19 @@
 //! A state has `from`, `to` (absent while it lasts), `by`, and the values that the properties had.
 
 use std::collections::BTreeMap;
-use std::hash::{Hash, Hasher};
-use std::sync::Arc;
 
 use chrono_tz::Tz;
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListBuilder, StringBuilder};
-use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Field};
-use datafusion::error::Result;
-use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
-};
+use datafusion::logical_expr::ScalarUDF;
 use serde_json::{Map, Value};
 
 use super::functions::{instant, text_of};
 use super::parse;
+use super::row_function::{self, Entry};
 
 /// Most days that one row can become: 40 years.
 const DAYS_MAX: i64 = 40 * 366;
 
-type Body = fn(&[Option<&str>], Tz) -> Option<Vec<String>>;
-
-const FUNCTIONS: &[(&str, usize, Body)] = &[
+const FUNCTIONS: &[Entry<Vec<String>>] = &[
     ("json_elements", 1, |args, _| Some(json_elements(args[0]?))),
     ("days_between", 2, |args, zone| Some(days_between(args[0]?, args[1]?, zone))),
     ("property_states", 1, |args, zone| Some(property_states(args[0]?, zone))),
@@ -43,64 +34,7 @@ const FUNCTIONS: &[(&str, usize, Body)] = &[
 
 /// The functions, for an ingest whose unmarked times are of `zone`.
 pub(super) fn all(zone: Tz) -> impl Iterator<Item = ScalarUDF> {
-    FUNCTIONS.iter().map(move |(name, arguments, body)| {
-        let signature = Signature::any(*arguments, Volatility::Immutable);
-        ScalarUDF::from(ListFunction { name, body: *body, zone, signature })
-    })
-}
-
-#[derive(Debug)]
-struct ListFunction {
-    name: &'static str,
-    body: Body,
-    zone: Tz,
-    signature: Signature,
-}
-
-impl PartialEq for ListFunction {
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name && self.zone == other.zone
-    }
-}
-
-impl Eq for ListFunction {}
-
-impl Hash for ListFunction {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.name.hash(state);
-        self.zone.name().hash(state);
-    }
-}
-
-impl ScalarUDFImpl for ListFunction {
-    fn name(&self) -> &str {
-        self.name
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
-        Ok(DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true))))
-    }
-
-    fn invoke_with_args(&self, call: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let arrays: Vec<ArrayRef> = call
-            .args
-            .iter()
-            .map(|argument| Ok(cast(&argument.to_array(call.number_rows)?, &DataType::Utf8)?))
-            .collect::<Result<_>>()?;
-        let texts: Vec<_> = arrays.iter().map(|array| array.as_string::<i32>()).collect();
-        let mut out = ListBuilder::new(StringBuilder::new());
-        for row in 0..call.number_rows {
-            let values: Vec<Option<&str>> =
-                texts.iter().map(|text| text.is_valid(row).then(|| text.value(row))).collect();
-            let list = (self.body)(&values, self.zone);
-            out.append_option(list.map(|list| list.into_iter().map(Some)));
-        }
-        Ok(ColumnarValue::Array(Arc::new(out.finish())))
-    }
+    row_function::all(FUNCTIONS, zone)
 }
 
 fn json_elements(text: &str) -> Vec<String> {

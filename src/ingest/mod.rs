@@ -32,6 +32,7 @@ mod parse;
 mod progress;
 mod raw;
 mod requeue;
+mod row_function;
 mod spelling;
 mod stage;
 
@@ -128,12 +129,19 @@ impl Request {
     /// # Errors
     /// [`Error::Refused`] for an unknown one.
     pub fn in_time_zone(self, name: &str) -> Result<Self> {
-        let time_zone = name.parse().map_err(|_| Error::Refused {
-            subject: format!("--time-zone {name}"),
-            reason: "no such time zone; use a name like Europe/Madrid".into(),
-        })?;
-        Ok(Self { time_zone, ..self })
+        Ok(Self { time_zone: time_zone(name)?, ..self })
     }
+}
+
+/// The zone of an IANA name.
+///
+/// # Errors
+/// [`Error::Refused`] for an unknown one.
+pub fn time_zone(name: &str) -> Result<Tz> {
+    name.parse().map_err(|_| Error::Refused {
+        subject: format!("--time-zone {name}"),
+        reason: "no such time zone; use a name like Europe/Madrid".into(),
+    })
 }
 
 /// What became of the rows that one object makes for one table.

@@ -22,10 +22,10 @@ use super::progress::Progress;
 use super::{Request, Summary, datasets, ingest};
 use crate::error::{Error, Result};
 use crate::lake::{At, Batch, TableName};
-use crate::schema::{self, CRM, OPS};
+use crate::schema::{CRM, OPS};
 use crate::session::Engine;
 use crate::source::csv::CsvReader;
-use crate::source::{Input, RAW_BYTES_MAX, Rows};
+use crate::source::{self, Input, RAW_BYTES_MAX, Rows};
 
 /// What became of a requeue.
 #[derive(Debug, Default)]
@@ -81,7 +81,8 @@ pub async fn requeue(
 
 /// The rows of quarantine that no requeue has read.
 async fn waiting(engine: &Arc<Engine>, batch: Option<&str>) -> Result<RecordBatch> {
-    let schema = definition().own_schema();
+    let definition = ledger::definition("quarantine")?;
+    let schema = definition.own_schema();
     let name = TableName::new(OPS, "quarantine");
     let Some(found) = engine.lake().table(&name, At::Latest).await? else {
         return Ok(RecordBatch::new_empty(schema));
@@ -100,7 +101,7 @@ async fn waiting(engine: &Arc<Engine>, batch: Option<&str>) -> Result<RecordBatc
         .fields()
         .iter()
         .map(|field| cast(ident(field.name()), field.data_type().clone()).alias(field.name()));
-    let order = definition().key.iter().map(|key| ident(*key).sort(true, true)).collect();
+    let order = definition.key.iter().map(|key| ident(*key).sort(true, true)).collect();
     let rows = rows.select(columns.collect::<Vec<_>>())?.sort(order)?;
     let rows: Vec<RecordBatch> =
         session.run(rows.into_unoptimized_plan()).await?.try_collect().await?;
@@ -123,10 +124,10 @@ fn files(rows: &RecordBatch, done: &mut Requeued) -> Result<BTreeMap<String, Fil
     let (headers, raws) = (text("header")?, text("raw_base64")?);
     let crms = datasets::crms();
     let mut files: BTreeMap<String, Files> = BTreeMap::new();
-    let mut parts: BTreeMap<(String, String, String), usize> = BTreeMap::new();
+    let mut first_headers: BTreeMap<(&str, &str), Option<&str>> = BTreeMap::new();
     let mut left: BTreeMap<&str, u64> = BTreeMap::new();
     for row in 0..rows.num_rows() {
-        let is_json = ["json", "jsonl", "ndjson"].contains(&extension(paths.value(row)).as_str());
+        let is_json = source::is_json(Path::new(paths.value(row)));
         let header = headers.is_valid(row).then(|| headers.value(row));
         let raw = STANDARD.decode(raws.value(row)).unwrap_or_default();
         let reason = match () {
@@ -139,20 +140,14 @@ fn files(rows: &RecordBatch, done: &mut Requeued) -> Result<BTreeMap<String, Fil
             *left.entry(reason).or_default() += 1;
             continue;
         }
-        let object = objects.value(row).to_owned();
-        let key = (systems.value(row).to_owned(), object.clone(), header.unwrap_or("").to_owned());
-        let next = parts.keys().filter(|(s, o, _)| *s == key.0 && *o == key.1).count();
-        let part = *parts.entry(key).or_insert(next);
-        // Files of different headers stand in folders of their own: their stem is the object.
-        let name = match (part, is_json) {
-            (0, false) => format!("{object}.csv"),
-            (0, true) => format!("{object}.jsonl"),
-            (_, _) => {
-                *left.entry("under another header; requeue again for them").or_default() += 1;
-                continue;
-            }
-        };
-        let of_crm = files.entry(systems.value(row).to_owned()).or_default();
+        // A file has one header: rows under another one wait for the next requeue.
+        let (system, object) = (systems.value(row), objects.value(row));
+        if *first_headers.entry((system, object)).or_insert(header) != header {
+            *left.entry("under another header; requeue again for them").or_default() += 1;
+            continue;
+        }
+        let name = format!("{object}.{}", if is_json { "jsonl" } else { "csv" });
+        let of_crm = files.entry(system.to_owned()).or_default();
         let file = of_crm.texts.entry(name).or_default();
         if let (true, Some(header)) = (file.is_empty(), header) {
             file.extend_from_slice(header.as_bytes());
@@ -189,12 +184,6 @@ async fn mark(
     drop(writer);
     engine.refresh().await?;
     Ok(())
-}
-
-fn definition() -> &'static schema::Table {
-    static NONE: schema::Table =
-        schema::Table { name: "", meaning: "", key: &[], columns: &[], references: &[] };
-    schema::ops_tables().find(|table| table.name == "quarantine").unwrap_or(&NONE)
 }
 
 fn column(rows: &RecordBatch, name: &str) -> Result<StringArray> {
@@ -234,16 +223,9 @@ impl Drop for Folder {
     }
 }
 
-/// The extension of a file's name, in lower case, compressed or not.
-fn extension(name: &str) -> String {
-    let name = name.to_ascii_lowercase();
-    let plain = name.strip_suffix(".gz").or(name.strip_suffix(".zst")).unwrap_or(&name);
-    plain.rsplit_once('.').map_or("", |(_, extension)| extension).to_owned()
-}
-
 /// The header line of the file `input` of `object`, if its format has one.
 fn header(input: &Input, object: &Object) -> Option<String> {
-    if !["csv", "tsv", "txt"].contains(&extension(input.path().to_str()?).as_str()) {
+    if !source::has_header(input.path()) {
         return None;
     }
     let reader = CsvReader::open(input, &object.options).ok()?;
@@ -263,9 +245,16 @@ pub(super) fn left_out(
     object: &Object,
     bad: Option<&BTreeMap<i64, BadRow>>,
 ) -> Result<Vec<Quarantined>> {
+    let bad = bad.filter(|bad| !bad.is_empty());
+    let is_concerned = |n: usize| {
+        let of_file = |row: &i64| export::file_and_ordinal(*row).0 == n;
+        !object.files[n].rejected.is_empty() || bad.is_some_and(|bad| bad.keys().any(of_file))
+    };
+    let headers: Vec<Option<String>> = (0..object.files.len())
+        .map(|n| is_concerned(n).then(|| header(&object.files[n].input, object))?)
+        .collect();
     let mut rows = Vec::new();
-    for file in &object.files {
-        let header = if file.rejected.is_empty() { None } else { header(&file.input, object) };
+    for (file, header) in object.files.iter().zip(&headers) {
         rows.extend(file.rejected.iter().map(|rejected| Quarantined {
             object: object.label.clone(),
             file: file.input.path().display().to_string(),
@@ -279,15 +268,14 @@ pub(super) fn left_out(
             header: header.clone(),
         }));
     }
-    let Some(bad) = bad.filter(|bad| !bad.is_empty()) else { return Ok(rows) };
+    let Some(bad) = bad else { return Ok(rows) };
     let origins = export::locate(object, bad)?;
-    let headers: Vec<_> = object.files.iter().map(|file| header(&file.input, object)).collect();
     for (row, fault) in bad {
-        let file = &object.files[export::file_and_ordinal(*row).0];
+        let n = export::file_and_ordinal(*row).0;
         let origin = origins.get(row);
         rows.push(Quarantined {
             object: object.label.clone(),
-            file: file.input.path().display().to_string(),
+            file: object.files[n].input.path().display().to_string(),
             line: origin.map_or(0, |origin| origin.line),
             byte_offset: origin.map_or(0, |origin| origin.byte_offset),
             table: Some(format!("{CRM}.{}", fault.table)),
@@ -295,7 +283,7 @@ pub(super) fn left_out(
             code: fault.code.to_owned(),
             reason: fault.reason.clone(),
             raw: origin.map_or_else(Vec::new, |origin| origin.raw.clone()),
-            header: headers[export::file_and_ordinal(*row).0].clone(),
+            header: headers[n].clone(),
         });
     }
     Ok(rows)

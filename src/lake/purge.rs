@@ -17,67 +17,57 @@ use super::{Batch, TableName, Writer};
 use crate::error::{Error, Result};
 
 impl Writer {
-    /// Shows every stored row of `name` to `look`, a batch at a time.
+    /// Shows every stored row of `name` to `look`, a batch at a time; the files in which it found
+    /// something.
     ///
     /// # Errors
     /// [`Error::Delta`] if the table cannot be read, and those of `look`.
     pub async fn look_through(
         &self,
         name: &TableName,
-        mut look: impl FnMut(&RecordBatch) -> Result<()>,
-    ) -> Result<()> {
+        mut look: impl FnMut(&RecordBatch) -> Result<bool>,
+    ) -> Result<BTreeSet<String>> {
         let table = self.open(name).await?;
         let snapshot = Snapshot::of(name, &table)?;
+        let mut found = BTreeSet::new();
         for file in &snapshot.files {
             let mut batches = read(self, &snapshot, file)?;
             while let Some(batch) = batches.try_next().await? {
-                look(&batch)?;
+                if look(&batch)? {
+                    found.insert(file.relative.clone());
+                }
             }
         }
-        Ok(())
+        Ok(found)
     }
 
-    /// Writes the files of `name` again in which `change` changes something; whether there were any.
-    ///
-    /// `change` gives a batch as it is to be, or `None` if it stays.
-    /// It is asked twice for each batch of such a file and has to answer the same.
+    /// Writes `files` of `name`, which [`Writer::look_through`] has found, again: each batch as
+    /// `change` gives it.
     ///
     /// # Errors
     /// [`Error::Delta`] if the table cannot be read or committed, or `change` fails.
-    pub async fn change<F>(&self, name: &TableName, batch: &Batch, change: F) -> Result<bool>
+    pub async fn change<F>(
+        &self,
+        name: &TableName,
+        files: &BTreeSet<String>,
+        batch: &Batch,
+        change: F,
+    ) -> Result<()>
     where
-        F: Fn(&RecordBatch) -> std::result::Result<Option<RecordBatch>, ArrowError>
-            + Clone
-            + Send
-            + 'static,
+        F: Fn(RecordBatch) -> std::result::Result<RecordBatch, ArrowError> + Clone + Send + 'static,
     {
         let table = self.open(name).await?;
         let snapshot = Snapshot::of(name, &table)?;
-        let (mut adds, mut rewritten) = (vec![], BTreeSet::new());
-        for file in &snapshot.files {
-            let mut batches = read(self, &snapshot, file)?;
-            let mut is_changed = false;
-            while let Some(stored) = batches.try_next().await? {
-                is_changed |= change(&stored)?.is_some();
-            }
-            if !is_changed {
-                continue;
-            }
+        let mut adds = vec![];
+        for file in snapshot.files.iter().filter(|file| files.contains(&file.relative)) {
             let change = change.clone();
-            let changed = read(self, &snapshot, file)?.map(move |stored| {
-                let stored = stored?;
-                Ok(change(&stored)?.unwrap_or(stored))
-            });
+            let changed = read(self, &snapshot, file)?.map(move |stored| Ok(change(stored?)?));
             let rows = RecordBatchStreamAdapter::new(snapshot.schema.clone(), changed);
             adds.extend(self.write_files(&table, &snapshot, Box::pin(rows)).await?.0);
-            rewritten.insert(file.relative.clone());
         }
-        if rewritten.is_empty() {
-            return Ok(false);
-        }
-        let gone = removes(&table, |path| rewritten.contains(path))?;
+        let gone = removes(&table, |path| files.contains(path))?;
         self.commit(name, &table, adds, gone, batch, SaveMode::Append).await?;
-        Ok(true)
+        Ok(())
     }
 
     /// Removes every version of `name` but the newest: its files, and what the log said of them.

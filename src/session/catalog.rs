@@ -158,9 +158,13 @@ impl Generation {
         for schema in [schema::RAW, schema::MART] {
             stored.entry(schema.into()).or_default();
         }
-        let of_sql = lake.made().await?;
+        // What was made over SQL is no part of the past.
+        let left_out = match instant {
+            Some(_) => lake.made().await?,
+            None => Arc::default(),
+        };
         for name in lake.tables().await? {
-            if instant.is_some() && of_sql.table(&name).is_some() {
+            if left_out.table(&name).is_some() {
                 continue;
             }
             let at = instant.map_or(At::Latest, At::Timestamp);

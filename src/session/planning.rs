@@ -24,12 +24,7 @@ impl Session {
         self.check_readable(&statement)?;
         // The types are settled: before, `CASE ... THEN 1 ELSE 0.5 END` says that it is a whole
         // number.
-        self.planned_in_its_words(statement, |state, plan| {
-            gate::check_plan(&plan)?;
-            limits::check_plan(&plan)?;
-            analyzed(state, plan)
-        })
-        .await
+        self.planned_in_its_words(statement, |state, plan| analyzed(state, checked(plan)?)).await
     }
 
     /// Types that the planner finds for the placeholders of `statement`, by `$1`, `$2`, ...
@@ -48,12 +43,7 @@ impl Session {
 
     pub(super) async fn planned(&self, statement: Statement) -> Result<LogicalPlan> {
         self.check_readable(&statement)?;
-        self.planned_in_its_words(statement, |_, plan| {
-            gate::check_plan(&plan)?;
-            limits::check_plan(&plan)?;
-            Ok(plan)
-        })
-        .await
+        self.planned_in_its_words(statement, |_, plan| checked(plan)).await
     }
 
     /// Refuses a statement that does not only read, or that shows more than its role is to see.
@@ -115,4 +105,11 @@ impl Session {
         })
         .await
     }
+}
+
+/// `plan`, if it only reads and is not too large.
+fn checked(plan: LogicalPlan) -> Result<LogicalPlan> {
+    gate::check_plan(&plan)?;
+    limits::check_plan(&plan)?;
+    Ok(plan)
 }

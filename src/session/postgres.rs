@@ -72,6 +72,19 @@ struct Definition {
     answer: fn(&[ScalarValue], Tz) -> Result<ScalarValue>,
 }
 
+impl Definition {
+    /// A function of so many arguments and no more, which gives NULL for NULL.
+    const fn of(
+        name: &'static str,
+        needed: usize,
+        kinds: &'static [Kind],
+        returns: fn(&[DataType]) -> DataType,
+        answer: fn(&[ScalarValue], Tz) -> Result<ScalarValue>,
+    ) -> Self {
+        Self { name, needed, kinds, is_open: false, takes_null: false, returns, answer }
+    }
+}
+
 const DEFINITIONS: &[&[Definition]] = &[
     template::DEFINITIONS,
     dates::DEFINITIONS,

@@ -23,18 +23,8 @@ const WITH_ZONE: &[Kind] = &[
     Kind::Text,
 ];
 
-const fn of(
-    name: &'static str,
-    needed: usize,
-    kinds: &'static [Kind],
-    returns: fn(&[DataType]) -> DataType,
-    answer: fn(&[ScalarValue], Tz) -> Result<ScalarValue>,
-) -> Definition {
-    Definition { name, needed, kinds, is_open: false, takes_null: false, returns, answer }
-}
-
 pub(super) const DEFINITIONS: &[Definition] = &[
-    of(
+    Definition::of(
         "make_time",
         3,
         &[Kind::Integer, Kind::Integer, Kind::Float],
@@ -44,14 +34,14 @@ pub(super) const DEFINITIONS: &[Definition] = &[
             Ok(ScalarValue::Time64Microsecond(Some(us)))
         },
     ),
-    of(
+    Definition::of(
         "make_timestamp",
         6,
         PARTS,
         |_| DataType::Timestamp(TimeUnit::Microsecond, None),
         |given, _| Ok(ScalarValue::TimestampMicrosecond(Some(of_parts(given)?), None)),
     ),
-    of(
+    Definition::of(
         "make_timestamptz",
         6,
         WITH_ZONE,
@@ -76,21 +66,21 @@ pub(super) const DEFINITIONS: &[Definition] = &[
         },
     ),
     // Dates without end are refused where they are read, so that all that are there have one.
-    of(
+    Definition::of(
         "isfinite",
         1,
         &[Kind::Showable],
         |_| DataType::Boolean,
         |_, _| Ok(ScalarValue::Boolean(Some(true))),
     ),
-    of(
+    Definition::of(
         "span_trunc",
         2,
         &[Kind::Text, Kind::Span],
         |_| DataType::Interval(IntervalUnit::MonthDayNano),
         |given, _| Ok(made(span_cut(text(&given[0]), span(&given[1]))?)),
     ),
-    of(
+    Definition::of(
         "years_trunc",
         2,
         &[Kind::Integer, Kind::Moment],

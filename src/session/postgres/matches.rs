@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use chrono_tz::Tz;
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::{Result, ScalarValue, exec_err};
 use regex::{Regex, RegexBuilder};
@@ -67,7 +66,7 @@ pub(super) const DEFINITIONS: &[Definition] = &[
             Ok(ScalarValue::Utf8(found))
         },
     },
-    of_places(
+    Definition::of(
         "regexp_count",
         2,
         &[T, T, I, T],
@@ -77,7 +76,7 @@ pub(super) const DEFINITIONS: &[Definition] = &[
             Ok(ScalarValue::Int32(i32::try_from(regex.find_iter(subject).count()).ok()))
         },
     ),
-    of_places(
+    Definition::of(
         "regexp_substr",
         2,
         &[T, T, I, I, T, I],
@@ -87,7 +86,7 @@ pub(super) const DEFINITIONS: &[Definition] = &[
             Ok(ScalarValue::Utf8(found.map(|(_, found)| found.to_owned())))
         },
     ),
-    of_places(
+    Definition::of(
         "regexp_instr",
         2,
         &[T, T, I, I, I, T, I],
@@ -105,7 +104,7 @@ pub(super) const DEFINITIONS: &[Definition] = &[
             Ok(ScalarValue::Int32(i32::try_from(before + 1).ok()))
         },
     ),
-    of_places(
+    Definition::of(
         "regexp_like",
         2,
         &[T, T, T],
@@ -132,16 +131,6 @@ fn list(texts: impl Iterator<Item = Option<String>>) -> ScalarValue {
 
 const T: Kind = Kind::Text;
 const I: Kind = Kind::Integer;
-
-const fn of_places(
-    name: &'static str,
-    needed: usize,
-    kinds: &'static [Kind],
-    returns: fn(&[DataType]) -> DataType,
-    answer: fn(&[ScalarValue], Tz) -> Result<ScalarValue>,
-) -> Definition {
-    Definition { name, needed, kinds, is_open: false, takes_null: false, returns, answer }
-}
 
 /// The first argument from the character that argument `at` counts, the first being 1.
 fn from_place(given: &[ScalarValue], at: usize) -> Result<&str> {
