@@ -9,6 +9,7 @@ pub mod workbook;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt;
 use runrate::config::Config;
@@ -26,6 +27,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 pub const ROLE: &str = "slt";
 /// Its password.
 pub const PASSWORD: &str = "correct horse battery";
+
+/// How long a test waits for what must come: longer than it takes on a machine busy with other
+/// tests, and an end for what never comes. How fast it comes is measured, not tested.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How a statement reaches the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio_postgres::error::SqlState;
 
 use crate::child::{Served, get};
-use crate::harness::{Company, PASSWORD, ROLE};
+use crate::harness::{Company, PASSWORD, PATIENCE, ROLE};
 use crate::raw::{Raw, faults, startup};
 
 /// Computes for minutes, and reads nothing.
@@ -36,7 +36,7 @@ async fn lines(company: &Company, mark: &str) -> Vec<Value> {
         if text.contains(mark) {
             return text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
         }
-        assert!(begun.elapsed() < Duration::from_secs(20), "no {mark} in {text}");
+        assert!(begun.elapsed() < PATIENCE, "no {mark} in {text}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -122,9 +122,10 @@ async fn while_nothing_can_be_written_down_nothing_runs() {
         // A file in the place of its folder.
         std::fs::write(folder, "").expect("written");
         let begun = Instant::now();
+        let limit = if is_required { PATIENCE } else { Duration::from_secs(4) };
         let outcome = loop {
             let outcome = client.simple_query("SELECT 1").await;
-            if outcome.is_err() || begun.elapsed() > Duration::from_secs(4) {
+            if outcome.is_err() || begun.elapsed() > limit {
                 break outcome;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -141,7 +142,7 @@ async fn while_nothing_can_be_written_down_nothing_runs() {
         std::fs::create_dir(folder).expect("made");
         let begun = Instant::now();
         while client.simple_query("SELECT 1").await.is_err() {
-            assert!(begun.elapsed() < Duration::from_secs(10), "taken again");
+            assert!(begun.elapsed() < PATIENCE, "taken again");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -166,7 +167,7 @@ async fn sessions_see_and_stop_those_of_their_role_only() {
             if let Some(row) = rows.first() {
                 break (row.get::<_, String>(0), row.get::<_, String>(2));
             }
-            assert!(begun.elapsed() < Duration::from_secs(20), "it runs");
+            assert!(begun.elapsed() < PATIENCE, "it runs");
             tokio::time::sleep(Duration::from_millis(20)).await;
         };
         assert!(found.0.contains("generate_series(?...) a(value) CROSS JOIN"), "{}", found.0);
@@ -200,7 +201,7 @@ async fn sessions_see_and_stop_those_of_their_role_only() {
     watcher.simple_query(&end).await.expect("ended");
     let begun = Instant::now();
     while busy.simple_query("SELECT 1").await.is_ok() {
-        assert!(begun.elapsed() < Duration::from_secs(10), "gone");
+        assert!(begun.elapsed() < PATIENCE, "gone");
     }
     let lines = lines(&company, "\"event\":\"terminate\"").await;
     assert!(lines.iter().any(|line| line["event"] == "cancel"));
