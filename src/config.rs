@@ -230,7 +230,12 @@ pub const SETTINGS: &[Setting] = &[
         "bytes of one protocol message after login (before it: 16 KiB)",
     ),
     number("statement_bytes_max", 1_024.0, 16_777_216.0, "bytes of one SQL text"),
-    number("queries_running_max", 1.0, 256.0, "queries that run at once"),
+    number(
+        "queries_running_max",
+        1.0,
+        256.0,
+        "queries that run at once, without half as many of those that run for half a second",
+    ),
     number(
         "queries_running_role_max",
         0.0,

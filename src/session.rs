@@ -413,7 +413,7 @@ impl Session {
         let usage = Usage::new(query_pool, physical.clone(), &logical);
         let runtime = RuntimeEnv { memory_pool: pool, ..self.engine.runtime.as_ref().clone() };
         let task = TaskContext::from(&state).with_runtime(Arc::new(runtime));
-        let mut rows = self.engine.workers.run(physical, Arc::new(task), stop);
+        let mut rows = self.engine.workers.run(physical, Arc::new(task), stop)?;
         if !self.access.policies().is_empty() {
             rows = redact::without_values(rows);
         }

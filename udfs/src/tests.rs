@@ -206,7 +206,7 @@ async fn forecasts() {
         ("SELECT forecast(DATE '2026-01-01', 1, 1, 'magic')", "method must be auto, naive"),
         (
             "SELECT forecast(DATE '2026-01-01', 1, 1, 'naive', 80)",
-            "level must be between 0 and 1, got 80",
+            "level must be 0 or between 0 and 1, got 80",
         ),
         ("SELECT forecast(1, 1, 1)", "ts must be a date or a timestamp"),
     ] {

@@ -13,7 +13,7 @@ use super::{autoregression, season, simple, winters};
 
 /// Most origins to go back to; weights look at the last of them only.
 pub(super) const ORIGINS_MAX: usize = 18;
-const ORIGINS_OF_WEIGHTS: usize = 12;
+pub(super) const ORIGINS_OF_WEIGHTS: usize = 12;
 /// On logarithms no forecast goes beyond so many times the largest value.
 const GROWTH_MAX: f64 = 4.0;
 /// Logarithms change little where the largest value is within this of the smallest.
@@ -48,8 +48,8 @@ pub(super) struct Ensemble {
 }
 
 /// Forecasts `horizon` steps of `series` (six values at least) with a season of `season` steps, if
-/// there is one.
-pub(super) fn ensemble(series: &[f64], horizon: usize, season: usize) -> Ensemble {
+/// there is one, after going back to `most` origins.
+pub(super) fn ensemble(series: &[f64], horizon: usize, season: usize, most: usize) -> Ensemble {
     let season = if season::is_seasonal(series, season) { season } else { 1 };
     let largest = series.iter().fold(0.0_f64, |most, value| most.max(*value));
     let least = series.iter().fold(f64::INFINITY, |least, value| least.min(*value));
@@ -67,7 +67,7 @@ pub(super) fn ensemble(series: &[f64], horizon: usize, season: usize) -> Ensembl
         all
     };
     let now = candidates(series, horizon);
-    let origins = (series.len() - fewest(series.len(), season)).min(ORIGINS_MAX);
+    let origins = (series.len() - fewest(series.len(), season)).min(most);
     let past: Vec<Vec<Vec<f64>>> = (1..=origins)
         .map(|back| candidates(&series[..series.len() - back], back.min(steps_seen(season))))
         .collect();
