@@ -209,10 +209,20 @@ impl Engine {
 
     /// Plans every view on a thread of its own, as roles without row policies see them.
     ///
-    /// Whoever asks for a view before it is planned plans it, or waits for it, as ever.
-    pub fn plan_views(&self) {
+    /// Whoever asks for a view before it is planned plans it, or waits for it, as ever; the thread
+    /// gives way to them, and ends when there is a newer generation.
+    pub fn plan_views(self: &Arc<Self>) {
         let (generation, handle) = (self.generation(), tokio::runtime::Handle::current());
-        let planning = move || handle.block_on(generation.plan_views());
+        let engine = Arc::downgrade(self);
+        let planning = move || {
+            workers::give_way_here();
+            let is_newest = || {
+                engine
+                    .upgrade()
+                    .is_some_and(|engine| Arc::ptr_eq(&engine.generation(), &generation))
+            };
+            handle.block_on(generation.plan_views(is_newest));
+        };
         let thread = std::thread::Builder::new().name("views".into()).stack_size(PLAN_STACK_BYTES);
         if let Err(error) = thread.spawn(planning) {
             tracing::warn!(%error, "views are planned when they are asked for");

@@ -235,12 +235,13 @@ impl Generation {
     /// Plans every view of `sql/`, so that the first question about the catalog need not.
     ///
     /// One that cannot be planned is told to whoever reads it.
-    pub(super) async fn plan_views(self: &Arc<Self>) {
-        for relations in self.schemas.values() {
-            for relation in relations.values() {
-                if let Relation::View(view) = relation {
+    pub(super) async fn plan_views(self: &Arc<Self>, goes_on: impl Fn() -> bool) {
+        for relation in self.schemas.values().flat_map(|relations| relations.values()) {
+            match relation {
+                Relation::View(view) if goes_on() => {
                     drop(view.table(self.clone(), &Arc::default()).await);
                 }
+                _ => {}
             }
         }
     }

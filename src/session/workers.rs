@@ -198,6 +198,11 @@ fn thread_number() -> Option<i32> {
     link.file_name()?.to_str()?.parse().ok()
 }
 
+/// Lets other threads go before this one.
+pub(super) fn give_way_here() {
+    thread_number().into_iter().for_each(give_way);
+}
+
 /// Lets other threads go before the one with this number.
 fn give_way(number: i32) {
     #[cfg(target_os = "linux")]
