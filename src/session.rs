@@ -47,7 +47,7 @@ mod workers;
 mod write;
 
 use std::future::Future;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::catalog::TableProvider;
@@ -59,6 +59,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::Optimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::sqlparser::ast::Statement;
+use parking_lot::RwLock;
 
 pub use access::{Access, Granted, Limits, Profile, Scope, Sight};
 pub use catalog::{CATALOG, ViewDefinition};
@@ -203,7 +204,7 @@ impl Engine {
         let next =
             catalog::Generation::load(&self.lake, &self.views, definer, Some(self.generation()))
                 .await?;
-        *self.current.write().unwrap_or_else(std::sync::PoisonError::into_inner) = next;
+        *self.current.write() = next;
         Ok(true)
     }
 
@@ -249,7 +250,7 @@ impl Engine {
     }
 
     fn generation(&self) -> Arc<catalog::Generation> {
-        self.current.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.current.read().clone()
     }
 
     /// A new session that reads everything as `user`, which is how the process itself works.

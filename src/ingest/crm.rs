@@ -1,13 +1,14 @@
 //! An ingest through the mappings of a CRM.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use chrono::Utc;
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::prelude::{cast, ident, lit};
 use datafusion::scalar::ScalarValue;
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 
 use super::check::BadRow;
@@ -479,7 +480,7 @@ impl Commit<'_> {
             // An earlier attempt got this far.
             Some(version) => {
                 drain(rows).await?;
-                (version, 0, sent.lock().unwrap_or_else(PoisonError::into_inner).rows)
+                (version, 0, sent.lock().rows)
             }
             None => {
                 let batch = Batch { id, command: self.command.to_owned() };
@@ -487,7 +488,7 @@ impl Commit<'_> {
                 (done.version, done.rows_loaded, done.rows_duplicate)
             }
         };
-        let sent = sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let sent = sent.lock();
         let line = Line {
             object: object.label.clone(),
             table: name.to_string(),

@@ -161,14 +161,10 @@ async fn replace(
 ) -> Result<()> {
     let Some(table) = schema::table(table) else { return Ok(()) };
     let name = TableName::new(CRM, table.name);
-    writer.ensure(&name, &layout(table)).await?;
-    let id = format!("{}/derived", run.batch_id);
-    if writer.committed(&name, &id).await?.is_some() {
-        return Ok(());
-    }
     let batch = rows(run, table, own, ids)?;
+    let id = format!("{}/derived", run.batch_id);
     let commit = Batch { id, command: command.to_owned() };
-    writer.replace(&name, ledger::stream(batch), &commit).await?;
+    writer.replace(&name, &layout(table), ledger::stream(batch), &commit).await?;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! `ingest --table`: files as they are, into schema `raw`.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use chrono::Utc;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, StringArray};
@@ -11,6 +11,7 @@ use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchReceiverStream;
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 
 use super::check::{BadRow, quoted, typed_text};
@@ -290,7 +291,7 @@ impl Typing {
                     columns.push(self.typed(field, column, &ids, &faults)?);
                 }
                 let batch = RecordBatch::try_new(schema.clone(), columns)?;
-                let faults = faults.into_inner().unwrap_or_else(PoisonError::into_inner);
+                let faults = faults.into_inner();
                 if !take(batch, faults)? {
                     return Ok(());
                 }
@@ -313,7 +314,7 @@ impl Typing {
                 code,
                 reason,
             };
-            let mut faults = faults.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut faults = faults.lock();
             faults.entry(ids[row]).or_insert(bad);
         };
         let kinds =

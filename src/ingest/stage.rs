@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::File;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use datafusion::arrow::array::{
@@ -24,6 +24,7 @@ use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion::prelude::{col, ident};
 use datafusion::sql::parser::Statement as EngineStatement;
 use futures::StreamExt;
+use parking_lot::Mutex;
 
 use super::check::{BadRow, Checker, checked_schema};
 use super::export::Object;
@@ -106,7 +107,7 @@ pub(super) async fn stage(
     };
     let mut bad = BTreeMap::new();
     for (branch, tally) in tallies {
-        let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tally = tally.lock();
         if branch.is_one_to_one && tally.made != unit.object.good() {
             let (made, had) = (tally.made, unit.object.good());
             let reason = format!("makes {made} rows of {had}: a look-up has more than one match");
@@ -143,7 +144,7 @@ async fn checked(
         let batch = batch?;
         let checked = checker.check(&batch).map_err(|e| DataFusionError::External(Box::new(e)))?;
         progress.advance(batch.num_rows() as u64);
-        let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tally = tally.lock();
         tally.made += batch.num_rows() as u64;
         tally.bad += checked.bad_count;
         tally.account.read += &checked.money.0;
@@ -189,7 +190,7 @@ impl PartitionStream for Once {
     }
 
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let rows = self.rows.lock().take();
         rows.unwrap_or_else(|| {
             let again = DataFusionError::Internal("a staged stream was started twice".into());
             let stream = futures::stream::iter([Err(again)]);
@@ -277,7 +278,7 @@ impl Finish {
         let ids = batch.column(0).as_primitive::<Int64Type>();
         let keys: Vec<ArrayRef> = self.key.iter().map(|n| batch.column(*n).clone()).collect();
         let keys = self.converter.convert_columns(&keys)?;
-        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sent = self.sent.lock();
         let mut keep = Vec::with_capacity(batch.num_rows());
         for (row, key) in keys.iter().enumerate() {
             let is_bad = self.bad.contains(&ids.value(row));

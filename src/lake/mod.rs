@@ -25,7 +25,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -36,6 +36,7 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use deltalake::DeltaTable;
 use futures::TryStreamExt;
 use object_store::ObjectStore;
+use parking_lot::Mutex;
 use url::Url;
 
 use crate::config::Config;
@@ -301,8 +302,8 @@ impl Lake {
 
     fn loaded(
         &self,
-    ) -> std::sync::MutexGuard<'_, BTreeMap<TableName, (DeltaTable, Arc<LakeTable>)>> {
-        self.inner.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    ) -> parking_lot::MutexGuard<'_, BTreeMap<TableName, (DeltaTable, Arc<LakeTable>)>> {
+        self.inner.loaded.lock()
     }
 
     fn pin(&self, name: &TableName, delta: &DeltaTable) -> Result<Arc<LakeTable>> {

@@ -49,9 +49,11 @@ mod wire;
 mod write;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
+
+use parking_lot::RwLock;
 
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
@@ -97,7 +99,7 @@ impl Shared {
     }
 
     fn encryption(&self) -> Encryption {
-        self.encryption.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.encryption.read().clone()
     }
 
     /// Reads the certificate again; one that cannot be trusted changes nothing.
@@ -106,7 +108,7 @@ impl Shared {
         let is_ok = outcome.is_ok();
         match outcome {
             Ok(next) => {
-                *self.encryption.write().unwrap_or_else(PoisonError::into_inner) = next;
+                *self.encryption.write() = next;
                 tracing::info!("the certificate was read again");
             }
             Err(error) => {

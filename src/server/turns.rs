@@ -7,9 +7,10 @@
 //! count, so that reports never hold every turn that a dashboard waits for.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::activity::Phase;
@@ -109,12 +110,12 @@ impl Turns {
 
     /// Queries that wait (count).
     pub(super) fn waiting(&self) -> usize {
-        self.lock().waiting().count()
+        self.state.lock().waiting().count()
     }
 
     /// Queries that run (count).
     pub(super) fn running(&self) -> usize {
-        self.lock().running.len()
+        self.state.lock().running.len()
     }
 
     /// Waits for a turn.
@@ -160,7 +161,7 @@ impl Turns {
         has_begun: bool,
     ) -> Result<oneshot::Receiver<Permit>, Fault> {
         let (permit, receiver) = oneshot::channel();
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let at = match state.queues.iter().position(|queue| queue.role == role) {
             Some(at) => at,
             None => {
@@ -185,7 +186,7 @@ impl Turns {
         loop {
             match tokio::time::timeout(SLICE, &mut permit).await {
                 Ok(permit) => return permit.ok(),
-                Err(_) => self.grant(&mut self.lock()),
+                Err(_) => self.grant(&mut self.state.lock()),
             }
         }
     }
@@ -204,10 +205,6 @@ impl Turns {
                 state.give_back(permit.into_number());
             }
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -277,7 +274,7 @@ impl Drop for Permit {
     fn drop(&mut self) {
         if self.number > 0 {
             let turns = self.turns.clone();
-            let mut state = turns.lock();
+            let mut state = turns.state.lock();
             state.give_back(self.number);
             turns.grant(&mut state);
         }
@@ -380,7 +377,7 @@ mod tests {
                 // As a whole, or its wire would be closed before it has its turn.
                 let client = &mut client;
                 let turn = turns.take(&client.stops, &mut client.frames).await.expect("its turn");
-                done.lock().expect("no panic").push(name);
+                done.lock().push(name);
                 drop(turn);
             }));
             tokio::task::yield_now().await;
@@ -389,7 +386,7 @@ mod tests {
         for task in tasks {
             task.await.expect("no panic");
         }
-        let done = done.lock().expect("no panic");
+        let done = done.lock();
         done.clone()
     }
 

@@ -7,7 +7,9 @@
 //! Row policies and masks are in [`Policies`], because views see through them too.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+
+use parking_lot::RwLock;
 
 use super::policy::Policies;
 use crate::schema::{CRM, MART, OPS, REPORTS};
@@ -322,11 +324,11 @@ impl Granted {
 
     /// What the session may.
     pub fn now(&self) -> Arc<Access> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.read().clone()
     }
 
     pub(super) fn become_now(&self, access: Arc<Access>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = access;
+        *self.0.write() = access;
     }
 }
 

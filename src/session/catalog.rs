@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -25,6 +25,7 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::{LogicalPlan, TableType};
 use datafusion::sql::parser::Statement as EngineStatement;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::OnceCell;
 
 use super::access::{Access, Granted};
@@ -368,7 +369,7 @@ impl LazyView {
         policies: &Arc<Policies>,
     ) -> EngineResult<Arc<dyn TableProvider>> {
         let planned = {
-            let mut all = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut all = self.planned.lock();
             all.entry(policies.clone()).or_default().clone()
         };
         let planned = planned
@@ -417,7 +418,7 @@ impl SessionCatalog {
 
     /// Puts `table` beside those of `schema`.
     pub(super) fn add_table(&self, schema: &str, name: &str, table: Arc<dyn TableProvider>) {
-        let mut beside = self.beside.write().unwrap_or_else(PoisonError::into_inner);
+        let mut beside = self.beside.write();
         let tables = Arc::make_mut(beside.entry(schema.to_owned()).or_default());
         tables.insert(name.to_owned(), table);
     }
@@ -430,11 +431,11 @@ impl SessionCatalog {
 
     /// Shows `overlay` over what all see.
     pub(super) fn show(&self, overlay: Overlay) {
-        *self.overlay.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(overlay);
+        *self.overlay.write() = Arc::new(overlay);
     }
 
     pub(super) fn overlay(&self) -> Arc<Overlay> {
-        self.overlay.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.overlay.read().clone()
     }
 
     /// What was made over SQL, as this session sees it.
@@ -454,7 +455,7 @@ impl SessionCatalog {
     /// Goes to `next`, unless pinned.
     pub(super) fn advance(&self, next: Arc<Generation>) {
         if !self.is_pinned.load(Ordering::Acquire) {
-            *self.generation.write().unwrap_or_else(PoisonError::into_inner) = next;
+            *self.generation.write() = next;
         }
     }
 
@@ -464,13 +465,13 @@ impl SessionCatalog {
     }
 
     fn generation(&self) -> Arc<Generation> {
-        self.generation.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.generation.read().clone()
     }
 }
 
 impl CatalogProvider for SessionCatalog {
     fn schema_names(&self) -> Vec<String> {
-        let added = self.added.read().unwrap_or_else(PoisonError::into_inner);
+        let added = self.added.read();
         let (generation, access) = (self.generation(), self.granted.now());
         let seen = generation.schemas.keys().filter(|name| access.sees_schema(name));
         let mut names: Vec<String> = seen.chain(added.keys()).cloned().collect();
@@ -480,14 +481,14 @@ impl CatalogProvider for SessionCatalog {
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
-        let added = self.added.read().unwrap_or_else(PoisonError::into_inner);
+        let added = self.added.read();
         if let Some(schema) = added.get(name) {
             return Some(schema.clone());
         }
         let (generation, access) = (self.generation(), self.granted.now());
         let exists = generation.schemas.contains_key(name) && access.sees_schema(name);
         let overlay = self.overlay();
-        let beside = self.beside.read().unwrap_or_else(PoisonError::into_inner);
+        let beside = self.beside.read();
         let beside = beside.get(name).cloned();
         if !exists && !overlay.is_about(name) && !access.owns(name) {
             return Some(BesideSchema::over(None, beside?));
@@ -506,7 +507,7 @@ impl CatalogProvider for SessionCatalog {
         name: &str,
         schema: Arc<dyn SchemaProvider>,
     ) -> EngineResult<Option<Arc<dyn SchemaProvider>>> {
-        let mut added = self.added.write().unwrap_or_else(PoisonError::into_inner);
+        let mut added = self.added.write();
         Ok(added.insert(name.to_owned(), schema))
     }
 }

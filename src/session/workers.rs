@@ -8,8 +8,8 @@
 //! goes away ends it at the next batch.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use datafusion::common::config::ConfigOptions;
@@ -27,6 +27,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::unnest::UnnestExec;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{FutureExt, StreamExt};
+use parking_lot::Mutex;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
@@ -67,7 +68,9 @@ struct Crew {
 struct AtWork {
     crew: Option<Crew>,
     idle: Arc<Mutex<Vec<Crew>>>,
-    lasting: AbortOnDropHandle<()>,
+    /// Set by what comes first: its threads give way, or the query is over.
+    is_decided: Arc<AtomicBool>,
+    _lasting: AbortOnDropHandle<()>,
 }
 
 impl Workers {
@@ -78,14 +81,19 @@ impl Workers {
     }
 
     fn crew(&self) -> Result<AtWork> {
-        let crew = lock(&self.idle).pop();
+        let crew = self.idle.lock().pop();
         let crew = crew.map_or_else(|| Crew::new(self.threads), Ok)?;
         let numbers = crew.numbers.clone();
+        let is_decided = Arc::new(AtomicBool::new(false));
+        let deciding = is_decided.clone();
         let lasting = AbortOnDropHandle::new(tokio::spawn(async move {
             tokio::time::sleep(LASTING).await;
-            lock(&numbers).iter().copied().for_each(give_way);
+            if deciding.swap(true, Ordering::AcqRel) {
+                return;
+            }
+            numbers.lock().iter().copied().for_each(give_way);
         }));
-        Ok(AtWork { crew: Some(crew), idle: self.idle.clone(), lasting })
+        Ok(AtWork { crew: Some(crew), idle: self.idle.clone(), is_decided, _lasting: lasting })
     }
 
     /// Queries that panicked (count).
@@ -147,10 +155,10 @@ impl Crew {
             .worker_threads(threads)
             .thread_name("query")
             .thread_stack_size(STACK_BYTES)
-            .on_thread_start(move || lock(&starting).extend(thread_number()))
+            .on_thread_start(move || starting.lock().extend(thread_number()))
             .on_thread_stop(move || {
                 let own = thread_number();
-                lock(&stopping).retain(|number| Some(*number) != own);
+                stopping.lock().retain(|number| Some(*number) != own);
             })
             .enable_all()
             .build()
@@ -180,16 +188,15 @@ impl AtWork {
 
 impl Drop for AtWork {
     fn drop(&mut self) {
-        let Some(crew) = self.crew.take().filter(|_| !self.lasting.is_finished()) else { return };
-        let mut idle = lock(&self.idle);
+        let Some(crew) = self.crew.take().filter(|_| !self.is_decided.swap(true, Ordering::AcqRel))
+        else {
+            return;
+        };
+        let mut idle = self.idle.lock();
         if idle.len() < IDLE_MAX {
             idle.push(crew);
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The number of this thread, where the system tells it.
@@ -234,18 +241,19 @@ impl PhysicalOptimizerRule for YieldAfterJoins {
         options: &ConfigOptions,
     ) -> EngineResult<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|node| {
-            if node.is::<CrossJoinExec>() {
-                let yielding = Arc::new(CooperativeExec::new(node));
-                let rows = options.execution.batch_size;
+            if !multiplies(node.as_ref()) {
+                return Ok(Transformed::no(node));
+            }
+            let is_cross_join = node.is::<CrossJoinExec>();
+            let mut rows: Arc<dyn ExecutionPlan> = Arc::new(CooperativeExec::new(node));
+            if is_cross_join {
+                let batch_rows = options.execution.batch_size.get();
                 // Other operators fill their batches themselves; this one does not.
                 #[expect(deprecated)]
-                let full = CoalesceBatchesExec::new(yielding, rows.get());
-                return Ok(Transformed::yes(Arc::new(full)));
+                let full = CoalesceBatchesExec::new(rows, batch_rows);
+                rows = Arc::new(full);
             }
-            if multiplies(node.as_ref()) {
-                return Ok(Transformed::yes(Arc::new(CooperativeExec::new(node))));
-            }
-            Ok(Transformed::no(node))
+            Ok(Transformed::yes(rows))
         })
         .data()
     }
@@ -260,7 +268,8 @@ impl PhysicalOptimizerRule for YieldAfterJoins {
 }
 
 fn multiplies(node: &dyn ExecutionPlan) -> bool {
-    node.is::<NestedLoopJoinExec>()
+    node.is::<CrossJoinExec>()
+        || node.is::<NestedLoopJoinExec>()
         || node.is::<HashJoinExec>()
         || node.is::<SortMergeJoinExec>()
         || node.is::<UnnestExec>()

@@ -9,7 +9,7 @@ pub mod workbook;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use runrate::config::Config;
@@ -31,6 +31,18 @@ pub const PASSWORD: &str = "correct horse battery";
 /// How long a test waits for what must come: longer than it takes on a machine busy with other
 /// tests, and an end for what never comes. How fast it comes is measured, not tested.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What `probe` gives once it gives something; fails after [`PATIENCE`], naming `what`.
+pub async fn until<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = probe().await {
+            return found;
+        }
+        assert!(begun.elapsed() < PATIENCE, "waited in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
 
 /// How a statement reaches the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

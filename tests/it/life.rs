@@ -9,7 +9,7 @@ use tokio_postgres::NoTls;
 use tokio_postgres::error::SqlState;
 
 use crate::child::{Served, get};
-use crate::harness::{PASSWORD, PATIENCE, ROLE};
+use crate::harness::{PASSWORD, PATIENCE, ROLE, until};
 use crate::raw::{Raw, ssl_request};
 use crate::wire_login::{certify, connector};
 
@@ -86,11 +86,8 @@ async fn roles_and_certificates_are_read_again_and_bad_ones_are_not_taken() {
     assert!(trusts(&served, &first).await);
     let reload = async |wanted: usize| {
         served.signal("HUP");
-        let begun = Instant::now();
-        while served.audit().matches("\"event\":\"reload\"").count() < wanted {
-            assert!(begun.elapsed() < PATIENCE, "{}", served.log());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let count = || served.audit().matches("\"event\":\"reload\"").count();
+        until("a reload", async || (count() >= wanted).then_some(())).await;
     };
     let second = certify(served.folder.path(), &mut config);
     roles::add(&served.folder.path().join("lake/_roles"), "late", PASSWORD).expect("a role");

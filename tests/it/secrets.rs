@@ -2,11 +2,10 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use tokio_postgres::NoTls;
 
-use crate::harness::PATIENCE;
+use crate::harness::until;
 
 const CANARY: &str = "canary-Xq7-right-password";
 const WRONG: &str = "canary-Zk3-wrong-password";
@@ -71,11 +70,8 @@ async fn no_log_holds_a_password_or_what_is_kept_of_it() {
     std::fs::write(&roles, format!("{kept}bob SCRAM-SHA-256$1:canary-in-a-line\n"))
         .expect("writes");
     let log = || std::fs::read_to_string(&path).expect("reads");
-    let begun = Instant::now();
-    while !log().contains("the roles cannot be read again") {
-        assert!(begun.elapsed() < PATIENCE, "{}", log());
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let told = "the roles cannot be read again";
+    until(told, async || log().contains(told).then_some(())).await;
     drop(served);
     let log = log();
     assert!(log.contains("login failed"), "{log}");

@@ -2,8 +2,6 @@
 //!
 //! A connection writes it down before it plans a statement that names them; nobody else sees it.
 
-use std::sync::{Mutex, PoisonError};
-
 use chrono::{DateTime, Utc};
 use datafusion::arrow::array::{
     ArrayRef, BooleanArray, Int64Array, ListBuilder, RecordBatch, StringArray, StringBuilder,
@@ -11,6 +9,7 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::datatypes::Schema;
 use datafusion::error::Result;
+use parking_lot::Mutex;
 
 use super::standard;
 
@@ -51,7 +50,7 @@ impl Open {
 
     /// Writes down what is open now.
     pub(in crate::server) fn put(&self, statements: Vec<OpenStatement>, cursors: Vec<OpenCursor>) {
-        *self.inner.lock().unwrap_or_else(PoisonError::into_inner) = (statements, cursors);
+        *self.inner.lock() = (statements, cursors);
     }
 
     /// The rows of `pg_prepared_statements`; `type_name` names a type by its number.
@@ -60,7 +59,7 @@ impl Open {
         schema: &Schema,
         type_name: impl Fn(u32) -> String,
     ) -> Result<RecordBatch> {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let inner = self.inner.lock();
         let rows = &inner.0;
         let mut kinds = ListBuilder::new(StringBuilder::new());
         for row in rows {
@@ -82,7 +81,7 @@ impl Open {
 
     /// The rows of `pg_cursors`.
     pub(super) fn cursors(&self, schema: &Schema) -> Result<RecordBatch> {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let inner = self.inner.lock();
         let rows = &inner.1;
         let flags = |of: fn(&OpenCursor) -> bool| -> ArrayRef {
             std::sync::Arc::new(rows.iter().map(|row| Some(of(row))).collect::<BooleanArray>())
