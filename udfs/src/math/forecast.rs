@@ -21,6 +21,7 @@ mod search;
 mod season;
 mod simple;
 mod smoothing;
+mod stl;
 mod trend;
 mod winters;
 
@@ -30,6 +31,7 @@ use super::normal;
 use conformal::{Misses, misses, student};
 pub use method::Method;
 use simple::Fit;
+use stl::Stl;
 
 /// What a forecast rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -365,8 +367,9 @@ fn points(method: Method, series: &[f64], horizon: usize, season: usize) -> Vec<
         Method::Theta if season > 1 && series.len() < 2 * season => {
             simple::seasonal_naive(series, horizon, season, true).forecasts
         }
-        Method::Theta => match season::adjusted(series, season, horizon) {
-            Some(adjusted) => {
+        Method::Theta => match Stl::new(series.len(), season) {
+            Some(stl) => {
+                let adjusted = season::adjusted(series, &stl, season, horizon);
                 let rest = trend::theta(&adjusted.series, horizon);
                 rest.iter().zip(&adjusted.ahead).map(|(value, index)| value + index).collect()
             }

@@ -8,6 +8,7 @@
 
 use super::conformal::Misses;
 use super::method::Method;
+use super::stl::Stl;
 use super::trend::{Trend, holt, theta};
 use super::{autoregression, season, simple, winters};
 
@@ -54,12 +55,14 @@ pub(super) fn ensemble(series: &[f64], horizon: usize, season: usize, most: usiz
     let largest = series.iter().fold(0.0_f64, |most, value| most.max(*value));
     let least = series.iter().fold(f64::INFINITY, |least, value| least.min(*value));
     let has_logs = least > 0.0 && largest > RATIO_MIN * least;
+    let logs: Vec<f64> =
+        if has_logs { series.iter().map(|value| value.ln()).collect() } else { vec![] };
     let candidates = |series: &[f64], steps: usize| -> Vec<Vec<f64>> {
-        let mut all = Vec::from(members(series, steps, season));
-        if has_logs {
-            let logs: Vec<f64> = series.iter().map(|value| value.ln()).collect();
+        let stl = Stl::new(series.len(), season);
+        let mut all = Vec::from(members(series, steps, season, stl.as_ref()));
+        if let Some(logs) = logs.get(..series.len()) {
             let limit = GROWTH_MAX * series.iter().fold(0.0_f64, |most, value| most.max(*value));
-            all.extend(members(&logs, steps, season).map(|mut values| {
+            all.extend(members(logs, steps, season, stl.as_ref()).map(|mut values| {
                 values.iter_mut().for_each(|value| *value = value.exp().min(limit));
                 values
             }));
@@ -85,14 +88,14 @@ pub(super) fn ensemble(series: &[f64], horizon: usize, season: usize, most: usiz
 /// Theta, damped Holt, Holt, autoregression, Holt-Winters, seasonal autoregression.
 ///
 /// Without a season damped Holt and autoregression stand for the last two.
-fn members(series: &[f64], horizon: usize, season: usize) -> Members {
-    if season > 1 && series.len() < 2 * season {
+fn members(series: &[f64], horizon: usize, season: usize, stl: Option<&Stl>) -> Members {
+    if season > 1 && stl.is_none() {
         // No member tells season from trend in less than two seasons.
         let last = simple::seasonal_naive(series, horizon, season, true).forecasts;
         return std::array::from_fn(|_| last.clone());
     }
     let order = if season >= 12 { 6 } else { 4 };
-    let adjusted = if season > 1 { season::adjusted(series, season, horizon) } else { None };
+    let adjusted = stl.map(|stl| season::adjusted(series, stl, season, horizon));
     let rest = adjusted.as_ref().map_or(series, |adjusted| &adjusted.series);
     let mut plain = [
         theta(rest, horizon),
