@@ -16,6 +16,10 @@ pub(super) async fn run(is_example: bool, config: Config) -> Result<u8> {
     say("configuration: sound\n")?;
     ingest::check()?;
     say(&format!("mappings: sound ({})\n", ingest::crms().join(", ")))?;
+    for (name, source) in &config.source {
+        ingest::request(name, source)?;
+        say(&format!("source {name}: sound ({})\n", source.kind.name()))?;
+    }
     let engine = engine(config).await?;
     let tables = engine.table_versions().len();
     say(&format!("lake: {} with {tables} tables\n", engine.config().lake))?;

@@ -16,8 +16,9 @@ use super::export::{self, Found, Object};
 use super::ledger::{self, Quarantined, Run};
 use super::mapping::EXPORT;
 use super::progress::Progress;
+use super::spelling::{self, Quantity};
 use super::stage::{self, Sent, Staged, Unit};
-use super::{Line, Request, SAMPLES_MAX, Summary, derived, functions, spelling};
+use super::{Line, Request, SAMPLES_MAX, Summary, derived, functions, lineage};
 use crate::error::{Error, Result};
 use crate::lake::{Batch, Layout, TableName, Writer};
 use crate::schema::{CRM, Kind, Table};
@@ -41,6 +42,7 @@ pub(super) async fn run(
     let dataset = datasets::load(crm)?;
     let mut notices = Vec::new();
     let objects = read(engine, &dataset, request, progress, &mut notices).await?;
+    objects.values().try_for_each(|object| object.check_rows(&request.rows_expected))?;
     let run = Run {
         batch_id: batch_id(&dataset, &objects, request),
         source_system: crm.to_owned(),
@@ -53,7 +55,8 @@ pub(super) async fn run(
     }
     let units = units(&dataset, &objects)?;
     let session = engine.session("ingest");
-    register(&session, &dataset, &objects, &units, request).await?;
+    let spelled = spelled(&dataset, &objects, request)?;
+    register(&session, &dataset, &objects, &units, &spelled, request).await?;
     let (staged, bad) = stage_all(&session, &units, crm, request, progress).await?;
     let mut quarantined = Vec::new();
     for object in objects.values() {
@@ -62,9 +65,15 @@ pub(super) async fn run(
     }
     let command = format!("ingest {crm}");
     if let Some(reason) = too_many(engine, &objects, &quarantined, request) {
-        let lines = refused_lines(&objects, &quarantined);
-        record_refusal(engine, &run, &lines, &reason, &command).await?;
+        if !request.is_dry {
+            let lines = refused_lines(&objects, &quarantined);
+            record_refusal(engine, &run, &lines, &reason, &command).await?;
+        }
         return Err(Error::Refused { subject: crm.to_owned(), reason });
+    }
+    if request.is_dry {
+        let lines = staged.iter().map(Staged::line).collect();
+        return Ok(dry(run.batch_id, lines, &quarantined, notices));
     }
     let writer = engine.lake().writer(&command).await?;
     if let Some(lines) = ledger::find(engine, &run.batch_id).await? {
@@ -105,7 +114,8 @@ async fn stage_all(
 ) -> Result<(Vec<Staged>, BadRows)> {
     let (mut staged, mut bad) = (Vec::new(), BadRows::new());
     for unit in units {
-        let (rows, found) = stage::stage(session, unit, crm, request.spelling(), progress).await?;
+        let (rows, found) =
+            stage::stage(session, unit, crm, request.spelling().led_back(), progress).await?;
         let known = bad.entry(unit.object.name.clone()).or_default();
         for (row, fault) in found {
             known.entry(row).or_insert(fault);
@@ -143,6 +153,24 @@ pub(super) fn sample(row: &Quarantined) -> String {
 /// The answer for a batch that the ledger has.
 pub(super) fn repeated(batch_id: String, lines: Vec<Line>, notices: Vec<String>) -> Summary {
     Summary { batch_id, lines, quarantined: 0, samples: vec![], notices, is_repeated: true }
+}
+
+/// The answer of a run that writes nothing.
+pub(super) fn dry(
+    batch_id: String,
+    lines: Vec<Line>,
+    quarantined: &[Quarantined],
+    mut notices: Vec<String>,
+) -> Summary {
+    notices.push("dry run: nothing was written; what counts as loaded may be known already".into());
+    Summary {
+        batch_id,
+        lines,
+        quarantined: quarantined.len() as u64,
+        samples: quarantined.iter().take(SAMPLES_MAX).map(sample).collect(),
+        notices,
+        is_repeated: false,
+    }
 }
 
 /// Reads every file that a mapping takes, and the seeds of objects that have no file.
@@ -216,6 +244,9 @@ fn batch_id(
     let mut hash = Sha256::new();
     hash.update(format!("{}\0{}\0{}", dataset.crm, dataset.version, request.time_zone));
     hash.update(format!("\0{}", request.options.fingerprint()));
+    if let Some(edition) = &request.edition {
+        hash.update(format!("\0edition {edition}"));
+    }
     for object in objects.values() {
         for file in &object.files {
             hash.update(format!("\0{}\0{}", object.name, file.hash));
@@ -233,13 +264,6 @@ fn units<'a>(
     for mapping in &dataset.mappings {
         for branch in &mapping.branches {
             let Some(object) = objects.get(&branch.driver) else { continue };
-            if !branch.is_plain && object.options.locale != Locale::default() {
-                let reason = "computes with columns as they are exported, so that no decimal sign, \
-                    date order or count of days can be declared for them; load such files by the \
-                    mapping \"template\" or with --table";
-                let reason = format!("{} {reason}", mapping.name);
-                return Err(Error::Refused { subject: object.paths(), reason });
-            }
             let same = |unit: &&mut Unit<'a>| {
                 std::ptr::eq(unit.mapping, mapping) && unit.object.name == branch.driver
             };
@@ -271,12 +295,52 @@ fn units<'a>(
     Ok(units)
 }
 
+/// Columns whose spelling is declared, by object.
+type Spelled = BTreeMap<String, BTreeMap<String, Quantity>>;
+
+/// The columns of `objects` whose numbers and dates are led back to one spelling before the mappings
+/// see them.
+fn spelled(
+    dataset: &Dataset,
+    objects: &BTreeMap<String, Arc<Object>>,
+    request: &Request,
+) -> Result<Spelled> {
+    let locale = request.options.locale;
+    let mut spelled = Spelled::new();
+    if locale == Locale::default() {
+        return Ok(spelled);
+    }
+    let (is_number, is_date) =
+        (locale.decimal.is_some(), locale.date_order.is_some() || locale.serials.is_some());
+    for ((name, column), uses) in lineage::of(dataset) {
+        let Some(object) = objects.get(&name).filter(|o| o.columns().contains(&column)) else {
+            continue;
+        };
+        let quantity = match (uses.is_number && is_number, uses.is_date && is_date) {
+            (false, false) => continue,
+            (true, _) => Quantity::Number,
+            (false, true) => Quantity::Date,
+        };
+        if uses.is_ambiguous() {
+            let reason = format!(
+                "{column} is read in more than one way by the mappings of {}, so that no decimal \
+                 sign, date order or count of days can be declared for it",
+                dataset.crm
+            );
+            return Err(Error::Refused { subject: object.paths(), reason });
+        }
+        spelled.entry(name).or_default().insert(column, quantity);
+    }
+    Ok(spelled)
+}
+
 /// Gives `session` the functions of mappings and a table for every object that `units` read.
 async fn register(
     session: &Session,
     dataset: &Dataset,
     objects: &BTreeMap<String, Arc<Object>>,
     units: &[Unit<'_>],
+    spelled: &Spelled,
     request: &Request,
 ) -> Result<()> {
     functions::all(request.time_zone).for_each(|function| session.context().register_udf(function));
@@ -293,7 +357,10 @@ async fn register(
         let wanted = known.get(name.as_str()).cloned().unwrap_or_default();
         let stand_in = dataset.mappings.iter().flat_map(|m| &m.stand_ins).find(|(n, _)| n == name);
         let provider = match (objects.get(name), stand_in) {
-            (Some(object), _) => object.provider(&wanted, &wanted)?,
+            (Some(object), _) => {
+                let spelled = spelled.get(name).cloned().unwrap_or_default();
+                object.provider(&wanted, &wanted, spelled, request.spelling())?
+            }
             (None, Some((_, sql))) => look_up(session, sql, &wanted).await?,
             (None, None) => Arc::new(EmptyTable::new(export::raw_schema(&wanted))),
         };

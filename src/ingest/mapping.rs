@@ -56,8 +56,6 @@ pub(super) struct Branch {
     pub reads: BTreeMap<String, BTreeSet<String>>,
     /// True if it has one row for each row of its driver: no WHERE, no rows made from lists.
     pub is_one_to_one: bool,
-    /// True if it only renames: every column it makes is one of its driver's or a constant.
-    pub is_plain: bool,
     /// Ready to be planned.
     pub statement: Statement,
 }
@@ -93,17 +91,8 @@ impl Branch {
         };
         let is_derived = matches!(select.from[0].relation, TableFactor::Derived { .. });
         let is_one_to_one = select.selection.is_none() && !is_derived;
-        let is_bare = |item: &SelectItem| match item {
-            SelectItem::ExprWithAlias { expr, .. } | SelectItem::UnnamedExpr(expr) => {
-                matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Value(_))
-            }
-            _ => false,
-        };
-        let is_plain = is_one_to_one
-            && select.from.iter().all(|from| from.joins.is_empty())
-            && select.projection.iter().all(is_bare);
         let statement = Statement::Query(Box::new(query));
-        Ok(Self { driver, reads: walk.reads, is_one_to_one, is_plain, statement })
+        Ok(Self { driver, reads: walk.reads, is_one_to_one, statement })
     }
 }
 

@@ -20,13 +20,16 @@ mod export;
 mod functions;
 mod infer;
 mod ledger;
+mod lineage;
 mod mapping;
 mod parse;
 mod progress;
 mod raw;
 mod spelling;
 mod stage;
+mod sync;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,6 +38,7 @@ use chrono_tz::Tz;
 
 pub use datasets::{check, crms};
 pub use progress::{Progress, Silent, Terminal};
+pub use sync::{How, request, sync};
 
 use crate::error::{Error, Result};
 use crate::schema::Kind;
@@ -68,6 +72,12 @@ pub struct Request {
     pub time_zone: Tz,
     /// Commit whatever the share of bad rows.
     pub is_forced: bool,
+    /// Read and check, but write nothing.
+    pub is_dry: bool,
+    /// Tells two states of a live system apart that happen to have the same bytes; files need none.
+    pub edition: Option<String>,
+    /// Rows that files must have, where whoever made them counted.
+    pub rows_expected: BTreeMap<PathBuf, u64>,
 }
 
 impl Request {
@@ -79,6 +89,9 @@ impl Request {
             options: Options::default(),
             time_zone: Tz::UTC,
             is_forced: false,
+            is_dry: false,
+            edition: None,
+            rows_expected: BTreeMap::new(),
         }
     }
 
@@ -108,7 +121,7 @@ impl Request {
 
     /// How its texts are read.
     fn spelling(&self) -> spelling::Spelling {
-        spelling::Spelling { zone: self.time_zone, locale: self.options.locale }
+        spelling::Spelling::new(self.time_zone, self.options.locale)
     }
 
     /// Sets the zone of times that name none by its IANA name.
@@ -166,6 +179,13 @@ impl Summary {
     /// 0 if all rows were loaded or known, 3 if some were quarantined.
     pub fn exit_code(&self) -> u8 {
         if self.quarantined > 0 { 3 } else { 0 }
+    }
+
+    /// That of a run that had nothing to load.
+    fn nothing(notice: String) -> Self {
+        let (lines, samples) = (vec![], vec![]);
+        let batch_id = String::new();
+        Self { batch_id, lines, quarantined: 0, samples, notices: vec![notice], is_repeated: false }
     }
 
     /// All lines added up.

@@ -22,6 +22,7 @@ mod access;
 mod archives;
 mod audit;
 mod bombs;
+mod buckets;
 mod child;
 mod fuzz;
 #[path = "../harness/mod.rs"]
@@ -33,7 +34,9 @@ mod life;
 mod raw;
 mod reports;
 mod role_command;
+mod salesforce;
 mod secrets;
+mod sync;
 mod torture;
 mod wire;
 mod wire_limits;
