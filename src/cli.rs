@@ -32,6 +32,8 @@ pub enum Command {
     Ingest(IngestArgs),
     /// Read a source that the configuration file names: what changed in it since the last time
     Sync(SyncArgs),
+    /// Read rows of quarantine again, after what was wrong was put right
+    Requeue(RequeueArgs),
     /// Serve the tables over the Postgres protocol
     Serve(ServeArgs),
     /// Make a whole small company, load it and serve it
@@ -40,6 +42,8 @@ pub enum Command {
     Query(QueryArgs),
     /// Write one report, or all of them, as tables of schema mart
     Materialize(MaterializeArgs),
+    /// Take a person out of every table, with its old versions, and write a receipt
+    Erase(EraseArgs),
     /// Add, list and remove the roles that may log in
     Role {
         /// What to do with roles
@@ -59,7 +63,26 @@ pub enum Command {
         /// Print an example configuration file instead
         #[arg(long)]
         example: bool,
+        /// Print which canonical columns the mappings of each CRM fill, column by column
+        #[arg(long)]
+        coverage: bool,
     },
+}
+
+/// `runrate requeue`.
+#[derive(Debug, Args)]
+pub struct RequeueArgs {
+    /// Only the rows of this batch; see ops.quarantine
+    #[arg(long, value_name = "ID")]
+    pub batch: Option<String>,
+
+    /// Write them to DIR/CRM as files to correct and ingest, and load nothing
+    #[arg(long, value_name = "DIR")]
+    pub to: Option<PathBuf>,
+
+    /// Zone of times that name none, such as Europe/Madrid [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    pub time_zone: Option<String>,
 }
 
 /// `runrate ingest`.
@@ -121,6 +144,29 @@ pub struct SyncArgs {
     /// Commit even if the share of bad rows is above quarantine_ratio_max
     #[arg(long)]
     pub force: bool,
+}
+
+/// `runrate erase`.
+#[derive(Debug, Args)]
+pub struct EraseArgs {
+    /// E-mail address of the person; may be repeated
+    #[arg(long = "email", value_name = "ADDRESS")]
+    pub emails: Vec<String>,
+    /// Id of a contact; may be repeated
+    #[arg(long = "contact", value_name = "ID")]
+    pub contacts: Vec<String>,
+    /// Id of a lead; may be repeated
+    #[arg(long = "lead", value_name = "ID")]
+    pub leads: Vec<String>,
+    /// Look for the person's full name in every text too; somebody else may have the same
+    #[arg(long)]
+    pub with_names: bool,
+    /// Say what would be changed, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// File to write the receipt to, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub receipt: Option<PathBuf>,
 }
 
 /// `runrate serve`.

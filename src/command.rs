@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod erase;
 mod functions;
 mod load;
 mod role;
@@ -25,13 +26,15 @@ pub async fn run(command: Command, config: Config) -> Result<u8> {
     match command {
         Command::Ingest(arguments) => load::run(arguments, config).await,
         Command::Sync(arguments) => load::sync(arguments, config).await,
+        Command::Requeue(arguments) => load::again(arguments, config).await,
         Command::Serve(_) => serve::run(engine(config).await?).await,
         Command::Demo(arguments) => demo::run(arguments, config).await,
         Command::Query(arguments) => answer(arguments, config).await,
         Command::Materialize(arguments) => materialize(arguments, config).await,
+        Command::Erase(arguments) => erase::run(arguments, config).await,
         Command::Role { action } => role::run(action, config).await,
         Command::Functions { name, markdown } => functions::run(name.as_deref(), markdown),
-        Command::Check { example } => check::run(example, config).await,
+        Command::Check { example, coverage } => check::run(example, coverage, config).await,
     }
 }
 

@@ -64,6 +64,8 @@ pub struct Config {
     pub lock_timeout_ms: u64,
     pub source_file_bytes_max: u64,
     pub quarantine_ratio_max: f64,
+    pub corporate_currency: String,
+    pub fiscal_year_start_month: u32,
     pub log_format: LogFormat,
     /// `[source.NAME]` tables: only a file has them.
     #[serde(skip_serializing)]
@@ -126,6 +128,8 @@ impl Default for Config {
             lock_timeout_ms: 30_000,
             source_file_bytes_max: 2 << 30,
             quarantine_ratio_max: 0.05,
+            corporate_currency: "USD".into(),
+            fiscal_year_start_month: 1,
             log_format: LogFormat::Text,
             source: BTreeMap::new(),
         }
@@ -234,7 +238,12 @@ pub const SETTINGS: &[Setting] = &[
         "bytes of one protocol message after login (before it: 16 KiB)",
     ),
     number("statement_bytes_max", 1_024.0, 16_777_216.0, "bytes of one SQL text"),
-    number("queries_running_max", 1.0, 256.0, "queries that run at once"),
+    number(
+        "queries_running_max",
+        1.0,
+        256.0,
+        "queries that run at once, without half as many of those that run for half a second",
+    ),
     number(
         "queries_running_role_max",
         0.0,
@@ -301,6 +310,16 @@ pub const SETTINGS: &[Setting] = &[
         1.0,
         "share of bad rows above which a batch is refused unless forced",
     ),
+    setting(
+        "corporate_currency",
+        "ISO 4217 code of the company's currency: of amounts whose export names none",
+    ),
+    number(
+        "fiscal_year_start_month",
+        1.0,
+        12.0,
+        "month the fiscal year begins in, for the calendar of a lake whose exports bring none",
+    ),
     setting("log_format", "text or json"),
 ];
 
@@ -362,6 +381,11 @@ impl Config {
                 let reason = format!("must be from {low} to {high}, got {value}");
                 return Err(refuse(row.key, "configuration", &reason));
             }
+        }
+        let code = self.corporate_currency.as_bytes();
+        if code.len() != 3 || !code.iter().all(u8::is_ascii_uppercase) {
+            let reason = "must be three capitals, such as EUR";
+            return Err(refuse("corporate_currency", "configuration", reason));
         }
         if self.tls_certificate.is_some() != self.tls_key.is_some() {
             return Err(refuse(

@@ -9,6 +9,12 @@ use runrate::config::Config;
 use runrate::error::{Error, Result};
 use runrate::{command, telemetry};
 
+/// The memory of a query that is over goes back to the system within a second (`.cargo/config.toml`
+/// says how soon); with the allocator of the system it stays with the process, whose limit it counts
+/// against.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Stack of a worker thread; frames of an unoptimised build are large.
 const STACK_BYTES: usize = 8 << 20;
 

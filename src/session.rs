@@ -13,17 +13,22 @@ mod barrier;
 mod beside;
 mod caps;
 mod catalog;
+mod described;
 mod dialect;
 mod expand;
 mod explain;
 mod functions;
 mod gate;
+mod lateral;
 mod limits;
 mod masks;
 mod memory;
 mod names;
+mod numbered;
 mod overlay;
 mod pages;
+mod past;
+mod planning;
 mod plans;
 mod policy;
 mod postgres;
@@ -37,15 +42,14 @@ mod stop;
 mod told;
 mod unnested;
 mod usage;
+mod whole_rows;
 mod workers;
 mod write;
 
-use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use datafusion::arrow::datatypes::DataType;
 use datafusion::catalog::TableProvider;
 use datafusion::execution::context::SessionState;
 use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool, TrackConsumersPool};
@@ -54,19 +58,21 @@ use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder, Task
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::Optimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::Statement;
+use parking_lot::RwLock;
 
 pub use access::{Access, Granted, Limits, Profile, Scope, Sight};
 pub use catalog::{CATALOG, ViewDefinition};
+pub use described::Described;
 pub use dialect::{MOVED, array_elements, column_name, folded, outermost};
 pub use expand::TableFunctionDefinition;
 pub use limits::parse as parse_statements;
 pub use pages::{FunctionPage, pages as function_pages};
 pub use policy::{Mask, Policies, Policy, check_condition};
 pub use postgres::{SCALE_KEY, shown_places};
+pub use repeats::APART;
 pub use usage::Usage;
-pub use write::{Notice, Write, Written};
+pub use write::{Notice, Returned, Write, Written};
 
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -90,6 +96,7 @@ pub struct Engine {
     current: RwLock<Arc<catalog::Generation>>,
     /// One look for news at a time: an older one must not take the place of a newer one.
     looking: tokio::sync::Mutex<()>,
+    past: past::Past,
 }
 
 impl std::fmt::Debug for Engine {
@@ -134,6 +141,7 @@ impl Engine {
             table_functions,
             current: RwLock::new(first),
             looking: tokio::sync::Mutex::default(),
+            past: past::Past::default(),
         }))
     }
 
@@ -196,8 +204,30 @@ impl Engine {
         let next =
             catalog::Generation::load(&self.lake, &self.views, definer, Some(self.generation()))
                 .await?;
-        *self.current.write().unwrap_or_else(std::sync::PoisonError::into_inner) = next;
+        *self.current.write() = next;
         Ok(true)
+    }
+
+    /// Plans every view on a thread of its own, as roles without row policies see them.
+    ///
+    /// Whoever asks for a view before it is planned plans it, or waits for it, as ever; the thread
+    /// gives way to them, and ends when there is a newer generation.
+    pub fn plan_views(self: &Arc<Self>) {
+        let (generation, handle) = (self.generation(), tokio::runtime::Handle::current());
+        let engine = Arc::downgrade(self);
+        let planning = move || {
+            workers::give_way_here();
+            let is_newest = || {
+                engine
+                    .upgrade()
+                    .is_some_and(|engine| Arc::ptr_eq(&engine.generation(), &generation))
+            };
+            handle.block_on(generation.plan_views(is_newest));
+        };
+        let thread = std::thread::Builder::new().name("views".into()).stack_size(PLAN_STACK_BYTES);
+        if let Err(error) = thread.spawn(planning) {
+            tracing::warn!(%error, "views are planned when they are asked for");
+        }
     }
 
     /// Refuses `policies` that do not fit the relations they are on.
@@ -220,7 +250,7 @@ impl Engine {
     }
 
     fn generation(&self) -> Arc<catalog::Generation> {
-        self.current.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.current.read().clone()
     }
 
     /// A new session that reads everything as `user`, which is how the process itself works.
@@ -319,7 +349,7 @@ impl Session {
         self.tables.pin(is_pinned);
     }
 
-    /// Sets `name` (`runrate.as_of`, `search_path` or `timezone`) for this session.
+    /// Sets `name` (`runrate.as_of`, `runrate.lake_at`, `search_path` or `timezone`) here.
     ///
     /// # Errors
     /// 42704 for another name, 22023 for a value it cannot take.
@@ -335,40 +365,6 @@ impl Session {
     /// The value of a setting that [`Session::set`] takes.
     pub fn show(&self, name: &str) -> Option<String> {
         settings::show(&self.context, name)
-    }
-
-    /// The plan of a reading `statement`, its types settled.
-    ///
-    /// # Errors
-    /// 42501 for anything that does not only read, 54001 if planning takes too long, and what the
-    /// planner finds wrong.
-    pub async fn plan(&self, statement: Statement) -> Result<LogicalPlan> {
-        let plan = self.planned(statement).await?;
-        let state = self.state(self.planning());
-        // Before this, `CASE ... THEN 1 ELSE 0.5 END` says that it is a whole number.
-        self.on_planning_thread(async move { analyzed(&state, plan) }).await
-    }
-
-    /// Types that the planner finds for the placeholders of `statement`, by `$1`, `$2`, ...
-    ///
-    /// # Errors
-    /// As [`Session::plan`].
-    pub async fn parameter_types(
-        &self,
-        statement: Statement,
-    ) -> Result<HashMap<String, Option<DataType>>> {
-        if let Some(write) = Write::of(&statement) {
-            return self.write_parameter_types(statement, write).await;
-        }
-        Ok(self.planned(statement).await?.get_parameter_types()?)
-    }
-
-    async fn planned(&self, statement: Statement) -> Result<LogicalPlan> {
-        gate::check_statement(&statement)?;
-        let plan = self.planned_in_its_words(statement).await?;
-        gate::check_plan(&plan)?;
-        limits::check_plan(&plan)?;
-        Ok(plan)
     }
 
     fn planning(&self) -> scope::Scope {
@@ -387,25 +383,6 @@ impl Session {
     /// and need not wait for others.
     pub fn is_light(&self, plan: &LogicalPlan) -> bool {
         limits::is_light(plan)
-    }
-
-    /// The planner's answer to `statement` in its own words, on the tables as they are now; unchecked.
-    async fn planned_in_its_words(&self, mut statement: Statement) -> Result<LogicalPlan> {
-        self.advance();
-        let (told, search) = (self.told.clone(), self.search());
-        let state = self.state(self.planning());
-        let table_functions = self.engine.table_functions.clone();
-        // Rewording walks the tree as deep as planning does, so it has the large stack too.
-        self.on_planning_thread(async move {
-            told.substitute(&mut statement)?;
-            dialect::reword(&mut statement)?;
-            table_functions.expand(&mut statement)?;
-            repeats::tell_apart(&mut statement);
-            names::qualify(&mut statement, &search);
-            let statement = EngineStatement::Statement(Box::new(statement));
-            Ok(state.statement_to_plan(statement).await?)
-        })
-        .await
     }
 
     /// Starts `plan` within the memory limit of one query; dropping the stream stops it.
@@ -447,7 +424,7 @@ impl Session {
         let usage = Usage::new(query_pool, physical.clone(), &logical);
         let runtime = RuntimeEnv { memory_pool: pool, ..self.engine.runtime.as_ref().clone() };
         let task = TaskContext::from(&state).with_runtime(Arc::new(runtime));
-        let mut rows = self.engine.workers.run(physical, Arc::new(task), stop);
+        let mut rows = self.engine.workers.run(physical, Arc::new(task), stop)?;
         if !self.access.policies().is_empty() {
             rows = redact::without_values(rows);
         }
@@ -561,6 +538,7 @@ fn base_state(config: &Config, runtime: Arc<RuntimeEnv>) -> Result<SessionState>
     let context = SessionContext::new_with_state(state);
     context.register_udf(settings::session_as_of());
     postgres::register(&context);
+    numbered::register(&context);
     let mut state = context.state();
     runrate_udfs::register_all(&mut state)?;
     caps::install(&mut state)?;

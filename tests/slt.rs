@@ -3,6 +3,8 @@
 //! All lanes run the same files and must print the same text: the in-process lane with the server's
 //! text encoder, the simple lane as the server sent it, the extended lane decoded from binary.
 //! `SLT=fragment` runs only the files whose path contains it.
+//! `tests/slt/crm/<crm>.slt` runs in this process, against the sample of that CRM: golden rows of
+//! every table that its mappings fill. `BLESS=1` writes what they answer into these files.
 
 mod harness;
 
@@ -54,6 +56,7 @@ async fn run_lane(lane: Lane) {
     files(&root, &mut all);
     let mut faults = vec![];
     let mut count = 0;
+    all.retain(|path| !path.starts_with(root.join("crm")));
     for path in all.iter().filter(|path| path.display().to_string().contains(&wanted)) {
         let mut runner = Runner::new(|| async { Ok(Database(company.client(lane).await)) });
         runner.add_label(lane.label());
@@ -79,4 +82,29 @@ async fn wire_simple() {
 #[tokio::test(flavor = "multi_thread")]
 async fn wire_extended() {
     run_lane(Lane::Extended).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn crm_samples() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/slt/crm");
+    let wanted = std::env::var("SLT").unwrap_or_default();
+    let mut all = vec![];
+    files(&root, &mut all);
+    let mut faults = vec![];
+    for path in all.iter().filter(|path| path.display().to_string().contains(&wanted)) {
+        let crm = path.file_stem().and_then(|stem| stem.to_str()).expect("a name");
+        let company = Company::sample(crm).await;
+        let mut runner =
+            Runner::new(|| async { Ok(Database(company.client(Lane::InProcess).await)) });
+        if std::env::var_os("BLESS").is_some() {
+            let validator = sqllogictest::default_validator;
+            let types = sqllogictest::default_column_validator;
+            let normalizer = sqllogictest::default_normalizer;
+            let update = runner.update_test_file(path, " ", validator, normalizer, types);
+            update.await.expect("written");
+        } else if let Err(error) = runner.run_file_async(path).await {
+            faults.push(error.to_string());
+        }
+    }
+    assert!(faults.is_empty(), "{} of {}:\n{}", faults.len(), all.len(), faults.join("\n"));
 }

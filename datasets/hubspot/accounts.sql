@@ -1,5 +1,6 @@
 -- The companies. A company that was merged into another stays, marked deleted, with `merged_into`.
 -- requires: companies(hs_object_id, name)
+-- labels: companies(hs_object_id = Record ID, name = Company name, domain = Company Domain Name, numberofemployees = Number of Employees, annualrevenue = Annual Revenue, founded_year = Year Founded, hubspot_owner_id = Company owner ID, createdate = Create Date, hs_lastmodifieddate = Last Modified Date, hs_parent_company_id = Parent Company ID, hs_analytics_source = Original Source Type, hs_merged_object_ids = Merged object IDs)
 SELECT
     hs_object_id AS account_id,
     coalesce(name, domain) AS name,
@@ -9,7 +10,7 @@ SELECT
     hs_analytics_source AS source,
     numberofemployees AS employees,
     annualrevenue AS annual_revenue,
-    coalesce(hs_annual_revenue_currency_code, 'USD') AS currency,
+    coalesce(hs_annual_revenue_currency_code, corporate_currency()) AS currency,
     founded_year AS founded_year,
     country AS country,
     state AS state,

@@ -1,6 +1,7 @@
 -- The people who are past being leads, by `lifecyclestage`.
 -- A contact that was merged into another stays, marked deleted, with `merged_into`.
 -- requires: contacts(hs_object_id, createdate)
+-- labels: contacts(hs_object_id = Record ID, associatedcompanyid = Primary Associated Company ID, jobtitle = Job Title, phone = Phone Number, hs_analytics_source = Original Source Type, hubspot_owner_id = Contact owner ID, hs_email_optout = Unsubscribed from all email, createdate = Create Date, lastmodifieddate = Last Modified Date, hs_lead_status = Lead Status, lifecyclestage = Lifecycle Stage, hs_merged_object_ids = Merged object IDs)
 SELECT
     hs_object_id AS contact_id,
     associatedcompanyid AS account_id,

@@ -10,9 +10,10 @@ SELECT
     industry AS industry,
     numemployees AS employees,
     annualrevenue AS annual_revenue,
-    'USD' AS currency,
+    corporate_currency() AS currency,
     country AS country,
     hubspot_owner_id AS owner_id,
+    hs_campaign AS campaign_id,
     instant(createdate) AS created_at,
     instant(hs_lifecyclestage_marketingqualifiedlead_date) AS mql_at,
     instant(hs_lifecyclestage_salesqualifiedlead_date) AS sql_at,
@@ -21,6 +22,7 @@ SELECT
     instant(coalesce(hs_lifecyclestage_opportunity_date, hs_lifecyclestage_customer_date)) AS converted_at,
     CASE WHEN lifecyclestage IN ('opportunity', 'customer', 'evangelist') THEN associatedcompanyid END AS converted_account_id,
     CASE WHEN lifecyclestage IN ('opportunity', 'customer', 'evangelist') THEN hs_object_id END AS converted_contact_id,
+    CASE WHEN lifecyclestage IN ('opportunity', 'customer', 'evangelist') THEN associateddealid END AS converted_opportunity_id,
     archived AS is_deleted,
     instant(lastmodifieddate) AS updated_at
 FROM contacts

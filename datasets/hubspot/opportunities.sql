@@ -2,6 +2,7 @@
 -- A deal without an owner belongs to `unassigned`. `closedate` is an instant: its day is that of the
 -- time zone of the ingest. A deal that was merged into another stays, marked deleted.
 -- requires: deals(hs_object_id, dealstage, pipeline)
+-- labels: deals(hs_object_id = Record ID, hubspot_owner_id = Deal owner ID, deal_currency_code = Currency, closedate = Close Date, createdate = Create Date, dealtype = Deal Type, hs_next_step = Next step, hs_lastmodifieddate = Last Modified Date, hs_manual_forecast_category = Forecast category, hs_merged_object_ids = Merged object IDs)
 -- else pipelines: SELECT pipeline_id AS pipelineId, stage_id AS stageId, is_closed AS isClosed, default_probability AS probability FROM crm.stage_definitions
 SELECT
     d.hs_object_id AS opportunity_id,
@@ -11,7 +12,7 @@ SELECT
     d.pipeline AS pipeline_id,
     d.dealstage AS stage_id,
     d.amount AS amount,
-    coalesce(d.deal_currency_code, 'USD') AS currency,
+    coalesce(d.deal_currency_code, corporate_currency()) AS currency,
     coalesce(d.hs_deal_stage_probability, p.probability) AS probability,
     CASE
         WHEN d.hs_manual_forecast_category = 'OMIT' THEN 'omitted'
@@ -56,7 +57,7 @@ SELECT
     m.owner_id AS owner_id,
     m.of_pipeline AS pipeline_id,
     m.of_stage AS stage_id,
-    'USD' AS currency,
+    corporate_currency() AS currency,
     'false' AS is_closed,
     'false' AS is_won,
     'true' AS is_deleted,

@@ -1,12 +1,35 @@
--- The owners of records. HubSpot knows neither their manager nor when they were hired: a file
--- users.csv with the canonical columns may stand beside, loaded as `template`.
+-- The owners of records; their teams are a name, or the list that the API gives. When they were hired,
+-- their quota and contract are not HubSpot's: they come from users_hr.csv, found by user id or, where
+-- it has none, by e-mail.
 -- requires: owners(id)
+-- else users_hr: SELECT user_id AS UserId, hire_date AS HireDate, quota_start_date AS QuotaStartDate, termination_date AS TerminationDate, fte AS Fte, hours_per_week AS HoursPerWeek, role AS Role, team AS Team, segment AS Segment FROM crm.users
 SELECT
-    id AS user_id,
-    coalesce(nullif(trim(coalesce(firstName, '') || ' ' || coalesce(lastName, '')), ''), email) AS name,
-    lower(trim(email)) AS email,
-    managerId AS manager_id,
-    teams AS team,
-    CASE lower(archived) WHEN 'true' THEN 'false' ELSE 'true' END AS is_active,
-    instant(updatedAt) AS updated_at
-FROM owners
+    o.id AS user_id,
+    coalesce(nullif(trim(coalesce(o.firstName, '') || ' ' || coalesce(o.lastName, '')), ''), o.email) AS name,
+    lower(trim(o.email)) AS email,
+    coalesce(h.role, e.role, sales_role(o.jobTitle)) AS role,
+    o.managerId AS manager_id,
+    coalesce(h.team, e.team, CASE WHEN o.teams LIKE '[%' THEN json_text(o.teams, '0.name') ELSE o.teams END) AS team,
+    coalesce(h.segment, e.segment) AS segment,
+    coalesce(h.hire_date, e.hire_date) AS hire_date,
+    coalesce(h.quota_start_date, e.quota_start_date) AS quota_start_date,
+    coalesce(h.termination_date, e.termination_date) AS termination_date,
+    CASE lower(o.archived) WHEN 'true' THEN 'false' ELSE 'true' END AS is_active,
+    coalesce(h.fte, e.fte) AS fte,
+    coalesce(h.hours_per_week, e.hours_per_week) AS hours_per_week,
+    instant(o.updatedAt) AS updated_at
+FROM owners o
+LEFT JOIN (
+    SELECT
+        UserId AS user_id, max(lower(Role)) AS role, max(Team) AS team, max(Segment) AS segment,
+        max(HireDate) AS hire_date, max(QuotaStartDate) AS quota_start_date,
+        max(TerminationDate) AS termination_date, max(Fte) AS fte, max(HoursPerWeek) AS hours_per_week
+    FROM users_hr WHERE UserId IS NOT NULL GROUP BY UserId
+) h ON h.user_id = o.id
+LEFT JOIN (
+    SELECT
+        lower(trim(Email)) AS email, max(lower(Role)) AS role, max(Team) AS team, max(Segment) AS segment,
+        max(HireDate) AS hire_date, max(QuotaStartDate) AS quota_start_date,
+        max(TerminationDate) AS termination_date, max(Fte) AS fte, max(HoursPerWeek) AS hours_per_week
+    FROM users_hr WHERE UserId IS NULL AND Email IS NOT NULL GROUP BY lower(trim(Email))
+) e ON e.email = lower(trim(o.email))

@@ -1,5 +1,6 @@
 -- The accounts. Ids of 15 and 18 characters are one id; the web address gives the domain.
 -- requires: Account(Id, Name)
+-- labels: Account(Id = Account ID, Name = Account Name, NumberOfEmployees = Employees, BillingState = Billing State/Province, Segment__c = Segment, SystemModstamp = System Modstamp, IsDeleted = Deleted)
 SELECT
     salesforce_id(a.Id) AS account_id,
     a.Name AS name,
@@ -9,7 +10,7 @@ SELECT
     a.AccountSource AS source,
     a.NumberOfEmployees AS employees,
     a.AnnualRevenue AS annual_revenue,
-    coalesce(a.CurrencyIsoCode, 'USD') AS currency,
+    coalesce(a.CurrencyIsoCode, corporate_currency()) AS currency,
     a.YearStarted AS founded_year,
     a.BillingCountry AS country,
     a.BillingState AS state,

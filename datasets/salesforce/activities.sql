@@ -2,6 +2,8 @@
 -- `Who` is a lead (00Q) or a contact (003), `What` an account (001) or a deal (006): ids begin so.
 -- requires: Task(Id, OwnerId)
 -- requires: Event(Id, OwnerId)
+-- labels: Task(Id = Activity ID, OwnerId = Assigned To ID, Type = Task Type, ActivityDate = Due Date, CompletedDateTime = Completed Date/Time, CallDurationInSeconds = Call Duration, CallDisposition = Call Result, IsClosed = Closed, Is_Automated__c = Is Automated, IsDeleted = Deleted)
+-- labels: Event(Id = Activity ID, OwnerId = Assigned To ID, StartDateTime = Start Date Time, EndDateTime = End Date Time, IsChild = Is Child, IsDeleted = Deleted)
 SELECT
     salesforce_id(Id) AS activity_id,
     CASE

@@ -1,5 +1,6 @@
 -- The leads and contacts of campaigns.
 -- requires: CampaignMember(CampaignId, LeadId)
+-- labels: CampaignMember(Id = Campaign Member ID, Status = Member Status, FirstRespondedDate = Member First Responded Date, IsDeleted = Deleted)
 SELECT
     salesforce_id(CampaignId) AS campaign_id,
     salesforce_id(coalesce(LeadId, ContactId)) AS lead_or_contact_id,

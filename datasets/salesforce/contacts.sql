@@ -1,5 +1,6 @@
 -- The people at accounts.
 -- requires: Contact(Id)
+-- labels: Contact(Id = Contact ID, HasOptedOutOfEmail = Email Opt Out, IsDeleted = Deleted)
 SELECT
     salesforce_id(Id) AS contact_id,
     salesforce_id(AccountId) AS account_id,

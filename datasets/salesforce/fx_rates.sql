@@ -1,12 +1,15 @@
--- The dated rates of Salesforce are units of a currency for one of the corporate currency (here USD):
--- one unit of the currency is worth one over the rate.
+-- The dated rates of Salesforce are units of a currency for one of the corporate currency, which
+-- CurrencyType names: one unit of the currency is worth one over the rate.
 -- requires: DatedConversionRate(IsoCode, StartDate, ConversionRate)
 SELECT
-    IsoCode AS from_ccy,
-    'USD' AS to_ccy,
-    StartDate AS valid_from,
-    NextStartDate AS valid_to,
-    reciprocal(ConversionRate) AS rate,
-    salesforce_id(Id) AS source_id,
-    coalesce(SystemModstamp, LastModifiedDate) AS updated_at
-FROM DatedConversionRate
+    r.IsoCode AS from_ccy,
+    coalesce(c.iso_code, corporate_currency()) AS to_ccy,
+    r.StartDate AS valid_from,
+    CASE WHEN r.NextStartDate LIKE '9999%' THEN NULL ELSE r.NextStartDate END AS valid_to,
+    reciprocal(r.ConversionRate) AS rate,
+    salesforce_id(r.Id) AS source_id,
+    coalesce(r.SystemModstamp, r.LastModifiedDate) AS updated_at
+FROM DatedConversionRate r
+LEFT JOIN (
+    SELECT max(IsoCode) AS iso_code FROM CurrencyType WHERE lower(IsCorporate) IN ('true', '1')
+) c ON true

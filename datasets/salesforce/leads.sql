@@ -1,5 +1,6 @@
 -- The leads. When they became marketing- or sales-qualified is kept in custom fields, if at all.
 -- requires: Lead(Id, Status)
+-- labels: Lead(Id = Lead ID, Company = Company / Account, Status = Lead Status, NumberOfEmployees = No. of Employees, IsConverted = Converted, MQL_Date__c = MQL Date, SQL_Date__c = SQL Date, First_Response__c = First Response, IsDeleted = Deleted)
 -- else CampaignMember: SELECT lead_or_contact_id AS LeadId, campaign_id AS CampaignId FROM crm.campaign_members
 SELECT
     salesforce_id(l.Id) AS lead_id,
@@ -11,7 +12,7 @@ SELECT
     l.Industry AS industry,
     l.NumberOfEmployees AS employees,
     l.AnnualRevenue AS annual_revenue,
-    coalesce(l.CurrencyIsoCode, 'USD') AS currency,
+    coalesce(l.CurrencyIsoCode, corporate_currency()) AS currency,
     l.Country AS country,
     salesforce_id(l.OwnerId) AS owner_id,
     m.campaign_id AS campaign_id,

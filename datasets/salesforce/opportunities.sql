@@ -2,6 +2,7 @@
 -- All sales processes share one pipeline, because their stages do (OpportunityStage); the record type
 -- stays in `extra`.
 -- requires: Opportunity(Id, OwnerId, StageName, IsClosed, IsWon)
+-- labels: Opportunity(Id = Opportunity ID, Name = Opportunity Name, StageName = Stage, Probability = Probability (%), IsClosed = Closed, IsWon = Won, CurrencyIsoCode = Opportunity Currency, CampaignId = Primary Campaign Source ID, LastActivityDate = Last Activity, Loss_Reason__c = Loss Reason, MRR__c = MRR, ARR__c = ARR, TCV__c = TCV, ACV__c = ACV, IsDeleted = Deleted)
 SELECT
     salesforce_id(Id) AS opportunity_id,
     salesforce_id(AccountId) AS account_id,
@@ -10,14 +11,13 @@ SELECT
     'default' AS pipeline_id,
     StageName AS stage_id,
     Amount AS amount,
-    coalesce(CurrencyIsoCode, 'USD') AS currency,
+    coalesce(CurrencyIsoCode, corporate_currency()) AS currency,
     percent(Probability) AS probability,
-    CASE coalesce(ForecastCategory, ForecastCategoryName)
-        WHEN 'Omitted' THEN 'omitted' WHEN 'Pipeline' THEN 'pipeline'
-        WHEN 'BestCase' THEN 'best_case' WHEN 'Best Case' THEN 'best_case'
-        WHEN 'MostLikely' THEN 'most_likely' WHEN 'Most Likely' THEN 'most_likely'
-        WHEN 'Forecast' THEN 'commit' WHEN 'Commit' THEN 'commit'
-        WHEN 'Closed' THEN 'closed'
+    CASE lower(replace(replace(coalesce(ForecastCategory, ForecastCategoryName), ' ', ''), '_', ''))
+        WHEN 'omitted' THEN 'omitted' WHEN 'pipeline' THEN 'pipeline'
+        WHEN 'bestcase' THEN 'best_case' WHEN 'mostlikely' THEN 'most_likely'
+        WHEN 'forecast' THEN 'commit' WHEN 'commit' THEN 'commit' WHEN 'closed' THEN 'closed'
+        ELSE coalesce(ForecastCategory, ForecastCategoryName)
     END AS forecast_category,
     CloseDate AS close_date,
     CreatedDate AS created_at,

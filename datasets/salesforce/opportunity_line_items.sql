@@ -1,5 +1,6 @@
 -- The products on deals. Discount is a percentage there.
 -- requires: OpportunityLineItem(Id, OpportunityId)
+-- labels: OpportunityLineItem(Id = Line Item ID, Product2Id = Product ID, UnitPrice = Sales Price, ServiceDate = Date, Term_Months__c = Term (Months), Billing_Period__c = Billing Period, IsDeleted = Deleted)
 SELECT
     salesforce_id(Id) AS line_item_id,
     salesforce_id(OpportunityId) AS opportunity_id,
@@ -9,7 +10,7 @@ SELECT
     ListPrice AS list_price,
     percent(Discount) AS discount,
     TotalPrice AS total_price,
-    coalesce(CurrencyIsoCode, 'USD') AS currency,
+    coalesce(CurrencyIsoCode, corporate_currency()) AS currency,
     ServiceDate AS service_date,
     Term_Months__c AS term_months,
     lower(replace(Billing_Period__c, '-', '_')) AS billing_period,

@@ -11,7 +11,7 @@ SELECT
     p.period_end AS period_end,
     q.QuotaAmount AS amount,
     q.QuotaQuantity AS quantity,
-    coalesce(q.CurrencyIsoCode, 'USD') AS currency,
+    coalesce(q.CurrencyIsoCode, corporate_currency()) AS currency,
     'individual' AS quota_kind,
     'false' AS ramp_included,
     coalesce(q.SystemModstamp, q.LastModifiedDate) AS updated_at

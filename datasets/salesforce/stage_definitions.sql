@@ -8,10 +8,11 @@ SELECT
     IsClosed AS is_closed,
     IsWon AS is_won,
     percent(DefaultProbability) AS default_probability,
-    CASE ForecastCategory
-        WHEN 'Omitted' THEN 'omitted' WHEN 'Pipeline' THEN 'pipeline'
-        WHEN 'BestCase' THEN 'best_case' WHEN 'MostLikely' THEN 'most_likely'
-        WHEN 'Forecast' THEN 'commit' WHEN 'Closed' THEN 'closed'
+    CASE lower(replace(replace(ForecastCategory, ' ', ''), '_', ''))
+        WHEN 'omitted' THEN 'omitted' WHEN 'pipeline' THEN 'pipeline'
+        WHEN 'bestcase' THEN 'best_case' WHEN 'mostlikely' THEN 'most_likely'
+        WHEN 'forecast' THEN 'commit' WHEN 'commit' THEN 'commit' WHEN 'closed' THEN 'closed'
+        ELSE ForecastCategory
     END AS forecast_category,
     IsActive AS is_active,
     salesforce_id(Id) AS source_id,

@@ -1,10 +1,11 @@
-//! `runrate ingest` and `runrate sync`: files through a CRM's mapping or as they are, and named sources.
+//! `runrate ingest` and `runrate sync`: files through a CRM's mapping or as they are, and named
+//! sources; `runrate requeue`: rows of quarantine again.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{engine, say};
-use crate::cli::{IngestArgs, SyncArgs};
+use crate::cli::{IngestArgs, RequeueArgs, SyncArgs};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ingest::{self, How, Progress, Request, Summary, Terminal};
@@ -114,4 +115,21 @@ fn declare(
         subject: format!("{flag} {value}"),
         reason: format!("must be {known}"),
     })
+}
+
+/// Reads rows of quarantine again; the exit code is 0, or 3 if some were quarantined again.
+pub(super) async fn again(arguments: RequeueArgs, config: Config) -> Result<u8> {
+    let zone = ingest::time_zone(arguments.time_zone.as_deref().unwrap_or("UTC"))?;
+    let engine = engine(config).await?;
+    let (batch, to) = (arguments.batch.as_deref(), arguments.to.as_deref());
+    let done = ingest::requeue(&engine, batch, to, zone, progress()).await?;
+    for summary in &done.batches {
+        say(&summary.to_string())?;
+    }
+    let what = if to.is_some() { "written" } else { "read again" };
+    say(&format!("{} rows of quarantine {what}\n", done.rows))?;
+    for notice in &done.notices {
+        say(&format!("note: {notice}\n"))?;
+    }
+    Ok(done.batches.iter().map(Summary::exit_code).max().unwrap_or(0))
 }

@@ -11,12 +11,18 @@ use datafusion::arrow::array::{
 use datafusion::arrow::compute::{CastOptions, cast_with_options, filter_record_batch};
 use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::arrow::util::display::FormatOptions;
 
 use super::mapping::ROW;
+use super::money::Sums;
 use super::parse;
 use super::spelling::{self, Spelling};
 use crate::error::{Error, Result};
 use crate::schema::{Column, Kind, STAMPED, Table};
+
+/// A value that does not fit is NULL.
+const SAFE: &CastOptions<'static> =
+    &CastOptions { safe: true, format_options: FormatOptions::new() };
 
 /// Why a row is not loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +58,8 @@ pub(super) struct Checked {
     pub bad: BTreeMap<i64, BadRow>,
     /// How many they are: a row that makes several of the table's can fail more than once.
     pub bad_count: u64,
+    /// Money of all rows, and of the bad ones among them.
+    pub money: (Sums, Sums),
 }
 
 impl Checker {
@@ -111,12 +119,15 @@ impl Checker {
         let schema = nullable(&self.schema);
         let whole = RecordBatch::try_new(schema, arrays)?;
         let is_good: BooleanArray = faults.bad.iter().map(|f| Some(f.is_none())).collect();
+        let mut money = (Sums::default(), Sums::default());
+        money.0.add(self.table, &whole, |_| true);
+        money.1.add(self.table, &whole, |row| !is_good.value(row));
         let good = filter_record_batch(&whole, &is_good)?;
         let good = RecordBatch::try_new(self.schema.clone(), good.columns().to_vec())?;
         let bad_count = (rows - good.num_rows()) as u64;
         let found = faults.bad.into_iter().enumerate();
         let bad = found.filter_map(|(row, fault)| Some((ids.value(row), fault?))).collect();
-        Ok(Checked { good, bad, bad_count })
+        Ok(Checked { good, bad, bad_count, money })
     }
 
     /// What a lineage column holds if the mapping leaves it out.
@@ -137,9 +148,10 @@ impl Checker {
             }
             // The key as the source knows it: the first key column comes first in every table.
             "source_id" => {
-                let key = done.get(1).and_then(|first| first.as_string_opt::<i32>());
-                let Some(key) = key else { return array };
+                let key = done.get(1).map(|first| cast_with_options(first, &DataType::Utf8, SAFE));
+                let Some(Ok(key)) = key else { return array };
                 let given = array.as_string::<i32>().iter();
+                let key = key.as_string::<i32>();
                 Arc::new(given.zip(key).map(|(v, k)| v.or(k)).collect::<StringArray>())
             }
             _ => array,
@@ -149,8 +161,7 @@ impl Checker {
     fn typed(&self, column: &Column, array: &ArrayRef, faults: &mut Faults) -> Result<ArrayRef> {
         let wanted = column.kind.data_type();
         if is_text(array.data_type()) {
-            let safe = CastOptions { safe: true, ..Default::default() };
-            let text = cast_with_options(array, &DataType::Utf8, &safe)?;
+            let text = cast_with_options(array, &DataType::Utf8, SAFE)?;
             let mut add = |row: usize, value: &str, reason: &'static str| {
                 let code = spelling::code(reason);
                 faults.add(row, column, code, || quoted(column.name, value, reason));
@@ -160,8 +171,7 @@ impl Checker {
         if *array.data_type() == wanted || *array.data_type() == DataType::Null {
             return Ok(cast_with_options(array, &wanted, &CastOptions::default())?);
         }
-        let safe = CastOptions { safe: true, ..Default::default() };
-        let cast = cast_with_options(array, &wanted, &safe).map_err(|e| Error::Definition {
+        let cast = cast_with_options(array, &wanted, SAFE).map_err(|e| Error::Definition {
             name: format!("{}.{}", self.table.name, column.name),
             reason: e.to_string(),
         })?;

@@ -1,13 +1,14 @@
 //! An ingest through the mappings of a CRM.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use chrono::Utc;
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::prelude::{cast, ident, lit};
 use datafusion::scalar::ScalarValue;
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 
 use super::check::BadRow;
@@ -15,10 +16,13 @@ use super::datasets::{self, Dataset};
 use super::export::{self, Found, Object};
 use super::ledger::{self, Quarantined, Run};
 use super::mapping::EXPORT;
+use super::money::{self, Account, Money};
 use super::progress::Progress;
 use super::spelling::{self, Quantity};
 use super::stage::{self, Sent, Staged, Unit};
-use super::{Line, Request, SAMPLES_MAX, Summary, derived, functions, lineage};
+use super::{
+    Line, Request, SAMPLES_MAX, Summary, derived, functions, headers, lineage, lists, requeue,
+};
 use crate::error::{Error, Result};
 use crate::lake::{Batch, Layout, TableName, Writer};
 use crate::schema::{CRM, Kind, Table};
@@ -43,25 +47,29 @@ pub(super) async fn run(
     let mut notices = Vec::new();
     let objects = read(engine, &dataset, request, progress, &mut notices).await?;
     objects.values().try_for_each(|object| object.check_rows(&request.rows_expected))?;
+    let objects = headers::resolve(&dataset, objects, &mut notices)?;
     let run = Run {
-        batch_id: batch_id(&dataset, &objects, request),
+        batch_id: batch_id(&dataset, &objects, request, &engine.config().corporate_currency),
         source_system: crm.to_owned(),
         mapping_version: dataset.version.clone(),
         started_at: Utc::now(),
+        columns: headers::taken(&dataset, &objects),
     };
     engine.refresh().await?;
+    notices.extend(headers::lost(&ledger::columns_before(engine, crm).await?, &run.columns));
     if let Some(lines) = ledger::find(engine, &run.batch_id).await? {
         return Ok(repeated(run.batch_id, lines, notices));
     }
     let units = units(&dataset, &objects)?;
     let session = engine.session("ingest");
     let spelled = spelled(&dataset, &objects, request)?;
-    register(&session, &dataset, &objects, &units, &spelled, request).await?;
+    let currency = &engine.config().corporate_currency;
+    register(&session, &dataset, &objects, &units, &spelled, request, currency).await?;
     let (staged, bad) = stage_all(&session, &units, crm, request, progress).await?;
     let mut quarantined = Vec::new();
     for object in objects.values() {
         object.check_unchanged()?;
-        quarantined.extend(left_out(object, bad.get(&object.name))?);
+        quarantined.extend(requeue::left_out(object, bad.get(&object.name))?);
     }
     let command = format!("ingest {crm}");
     if let Some(reason) = too_many(engine, &objects, &quarantined, request) {
@@ -81,7 +89,8 @@ pub(super) async fn run(
     }
     ledger::ensure(&writer).await?;
     let commit = Commit { writer: &writer, run: &run, bad: &bad, command: &command };
-    let mut lines = commit.all(&staged, progress).await?;
+    let (mut lines, accounts) = commit.all(&staged, progress).await?;
+    let money = settle(engine, &run, &accounts).await?;
     let changed: BTreeSet<&str> = staged.iter().map(|staged| staged.table.name).collect();
     for (line, rows) in derived::derive(engine, &writer, &run, &changed, &command).await? {
         quarantined.extend(rows);
@@ -90,6 +99,7 @@ pub(super) async fn run(
     lines.extend(look_up_lines(&objects, &staged));
     progress.begin("recording the batch");
     ledger::quarantine(&writer, &run, &quarantined, &command).await?;
+    ledger::reconcile(&writer, &run, &money, &command).await?;
     ledger::record(&writer, &run, &lines, None, &command).await?;
     writer.upkeep().await;
     drop(writer);
@@ -99,9 +109,26 @@ pub(super) async fn run(
         lines: lines.into_iter().map(|(line, _)| line).collect(),
         quarantined: quarantined.len() as u64,
         samples: quarantined.iter().take(SAMPLES_MAX).map(sample).collect(),
+        money,
         notices,
         is_repeated: false,
     })
+}
+
+/// What became of the money of each table.
+async fn settle(
+    engine: &Arc<Engine>,
+    run: &Run,
+    accounts: &[(&'static Table, Account)],
+) -> Result<Vec<Money>> {
+    let mut lines = Vec::new();
+    let mut settled = BTreeSet::new();
+    for (table, _) in accounts.iter().filter(|(table, _)| settled.insert(table.name)) {
+        let of_table = accounts.iter().filter(|(other, _)| other.name == table.name);
+        let of_table: Vec<&Account> = of_table.map(|(_, account)| account).collect();
+        lines.extend(money::settle(engine, *table, &run.batch_id, &of_table).await?);
+    }
+    Ok(lines)
 }
 
 /// Stages every unit, and gathers the rows of each object that are not to be loaded.
@@ -152,7 +179,8 @@ pub(super) fn sample(row: &Quarantined) -> String {
 
 /// The answer for a batch that the ledger has.
 pub(super) fn repeated(batch_id: String, lines: Vec<Line>, notices: Vec<String>) -> Summary {
-    Summary { batch_id, lines, quarantined: 0, samples: vec![], notices, is_repeated: true }
+    let (samples, money) = (vec![], vec![]);
+    Summary { batch_id, lines, quarantined: 0, samples, money, notices, is_repeated: true }
 }
 
 /// The answer of a run that writes nothing.
@@ -168,6 +196,7 @@ pub(super) fn dry(
         lines,
         quarantined: quarantined.len() as u64,
         samples: quarantined.iter().take(SAMPLES_MAX).map(sample).collect(),
+        money: vec![],
         notices,
         is_repeated: false,
     }
@@ -180,7 +209,7 @@ async fn read(
     request: &Request,
     progress: &Arc<dyn Progress>,
     notices: &mut Vec<String>,
-) -> Result<BTreeMap<String, Arc<Object>>> {
+) -> Result<BTreeMap<String, Object>> {
     let known: BTreeSet<&String> =
         dataset.mappings.iter().flat_map(|m| &m.branches).flat_map(|b| b.reads.keys()).collect();
     let listing = export::find(engine, request).await?;
@@ -227,7 +256,7 @@ async fn read(
             let inputs: Vec<Input> = found.into_iter().map(|found| found.input).collect();
             let object =
                 export::inspect(&label, inputs, &options, bytes_max, &*progress, |_, _| {})?;
-            objects.insert(name, Arc::new(object));
+            objects.insert(name, object);
         }
         Ok(objects)
     });
@@ -240,9 +269,11 @@ fn batch_id(
     dataset: &Dataset,
     objects: &BTreeMap<String, Arc<Object>>,
     request: &Request,
+    currency: &str,
 ) -> String {
     let mut hash = Sha256::new();
     hash.update(format!("{}\0{}\0{}", dataset.crm, dataset.version, request.time_zone));
+    hash.update(format!("\0{currency}"));
     hash.update(format!("\0{}", request.options.fingerprint()));
     if let Some(edition) = &request.edition {
         hash.update(format!("\0edition {edition}"));
@@ -342,19 +373,19 @@ async fn register(
     units: &[Unit<'_>],
     spelled: &Spelled,
     request: &Request,
+    currency: &str,
 ) -> Result<()> {
-    functions::all(request.time_zone).for_each(|function| session.context().register_udf(function));
-    let mut known: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for branch in dataset.mappings.iter().flat_map(|mapping| &mapping.branches) {
-        for (object, columns) in &branch.reads {
-            known.entry(object).or_default().extend(columns.iter().cloned());
-        }
-    }
+    let zone = request.time_zone;
+    functions::all(zone)
+        .chain(lists::all(zone))
+        .chain([functions::corporate_currency(currency)])
+        .for_each(|function| session.context().register_udf(function));
+    let known = dataset.columns();
     let tables = Arc::new(MemorySchemaProvider::new());
     let read: BTreeSet<&String> =
         units.iter().flat_map(|u| &u.branches).flat_map(|b| b.reads.keys()).collect();
     for name in read {
-        let wanted = known.get(name.as_str()).cloned().unwrap_or_default();
+        let wanted = known.get(name).cloned().unwrap_or_default();
         let stand_in = dataset.mappings.iter().flat_map(|m| &m.stand_ins).find(|(n, _)| n == name);
         let provider = match (objects.get(name), stand_in) {
             (Some(object), _) => {
@@ -392,45 +423,6 @@ async fn look_up(
         }
     });
     Ok(rows.select(columns.collect::<Vec<_>>())?.into_view())
-}
-
-/// The rows of `object` that are not loaded: records that are no rows, and rows that failed a check.
-pub(super) fn left_out(
-    object: &Object,
-    bad: Option<&BTreeMap<i64, BadRow>>,
-) -> Result<Vec<Quarantined>> {
-    let mut rows = Vec::new();
-    for file in &object.files {
-        rows.extend(file.rejected.iter().map(|rejected| Quarantined {
-            object: object.label.clone(),
-            file: file.input.path().display().to_string(),
-            line: rejected.line,
-            byte_offset: rejected.byte_offset,
-            table: None,
-            column: None,
-            code: rejected.code.to_owned(),
-            reason: rejected.reason.clone(),
-            raw: rejected.raw.clone(),
-        }));
-    }
-    let Some(bad) = bad.filter(|bad| !bad.is_empty()) else { return Ok(rows) };
-    let origins = export::locate(object, bad)?;
-    for (row, fault) in bad {
-        let file = &object.files[export::file_and_ordinal(*row).0];
-        let origin = origins.get(row);
-        rows.push(Quarantined {
-            object: object.label.clone(),
-            file: file.input.path().display().to_string(),
-            line: origin.map_or(0, |origin| origin.line),
-            byte_offset: origin.map_or(0, |origin| origin.byte_offset),
-            table: Some(format!("{CRM}.{}", fault.table)),
-            column: Some(fault.column.clone()),
-            code: fault.code.to_owned(),
-            reason: fault.reason.clone(),
-            raw: origin.map_or_else(Vec::new, |origin| origin.raw.clone()),
-        });
-    }
-    Ok(rows)
 }
 
 /// Why the batch is refused, if it has too many bad rows.
@@ -520,23 +512,25 @@ struct Commit<'a> {
 }
 
 impl Commit<'_> {
-    /// Commits every unit; one line each.
+    /// Commits every unit; one line and the money of each.
     async fn all(
         &self,
         staged: &[Staged],
         progress: &Arc<dyn Progress>,
-    ) -> Result<Vec<(Line, String)>> {
+    ) -> Result<(Vec<(Line, String)>, Vec<(&'static Table, Account)>)> {
         let mut lines = Vec::with_capacity(staged.len());
+        let mut accounts = Vec::with_capacity(staged.len());
         for staged in staged {
             progress.begin(&format!("writing {}", staged.table.name));
-            let line = self.one(staged).await?;
+            let (line, account) = self.one(staged).await?;
             progress.advance(line.rows_loaded);
             lines.push((line, staged.object.paths()));
+            accounts.push((staged.table, account));
         }
-        Ok(lines)
+        Ok((lines, accounts))
     }
 
-    async fn one(&self, staged: &Staged) -> Result<Line> {
+    async fn one(&self, staged: &Staged) -> Result<(Line, Account)> {
         let object = &staged.object;
         let name = TableName::new(CRM, staged.table.name);
         self.writer.ensure(&name, &layout(staged.table)).await?;
@@ -554,7 +548,7 @@ impl Commit<'_> {
             // An earlier attempt got this far.
             Some(version) => {
                 drain(rows).await?;
-                (version, 0, sent.lock().unwrap_or_else(PoisonError::into_inner).rows)
+                (version, 0, sent.lock().rows)
             }
             None => {
                 let batch = Batch { id, command: self.command.to_owned() };
@@ -562,7 +556,7 @@ impl Commit<'_> {
                 (done.version, done.rows_loaded, done.rows_duplicate)
             }
         };
-        let sent = sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let sent = sent.lock();
         let line = Line {
             object: object.label.clone(),
             table: name.to_string(),
@@ -572,7 +566,11 @@ impl Commit<'_> {
             rows_duplicate: known + sent.duplicates,
             version: Some(version),
         };
-        balanced(line)
+        let mut account = sent.account.clone();
+        account.read += &staged.account.read;
+        account.quarantined += &staged.account.quarantined;
+        account.known_rows = known;
+        Ok((balanced(line)?, account))
     }
 }
 

@@ -1,6 +1,9 @@
 //! The mappings that came with the program: one directory of `datasets/` a CRM.
+//!
+//! Every CRM takes the spreadsheets of `template` too: a mapping of that directory or, where there is
+//! none, one made of the table's own columns.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use include_dir::{Dir, include_dir};
 use sha2::{Digest, Sha256};
@@ -28,14 +31,26 @@ pub(super) struct Dataset {
     pub version: String,
 }
 
-/// Names of the CRMs, sorted; `template` among them.
+impl Dataset {
+    /// The columns that mappings name, by object, all in lower case.
+    pub(super) fn columns(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let mut columns: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for branch in self.mappings.iter().flat_map(|mapping| &mapping.branches) {
+            for (object, named) in &branch.reads {
+                columns.entry(object.clone()).or_default().extend(named.iter().cloned());
+            }
+        }
+        columns
+    }
+}
+
+/// Names of the CRMs, sorted; the spreadsheets of `template` among them.
 pub fn crms() -> Vec<String> {
     let mut names: Vec<String> = DATASETS
         .dirs()
         .filter(|dir| dir.files().any(|file| file.path().extension().is_some_and(|e| e == "sql")))
         .filter_map(|dir| Some(dir.path().file_name()?.to_str()?.to_owned()))
         .collect();
-    names.push(TEMPLATE.to_owned());
     names.sort();
     names
 }
@@ -80,10 +95,21 @@ pub(super) fn load(crm: &str) -> Result<Dataset> {
     }
     let driven: BTreeSet<String> =
         mappings.iter().flat_map(|m| &m.branches).flat_map(|b| b.reads.keys().cloned()).collect();
-    for table in schema::tables().filter(|table| !driven.contains(table.name)) {
-        let text = template(table);
-        hash.update(&text);
-        mappings.push(Mapping::parse(&format!("{TEMPLATE}/{}.sql", table.name), table, &text)?);
+    for table in schema::tables() {
+        let name = format!("{TEMPLATE}/{}.sql", table.name);
+        let written = DATASETS.get_file(&name).and_then(|file| file.contents_utf8());
+        if crm == TEMPLATE && written.is_some() {
+            continue; // read above
+        }
+        let text = written.map_or_else(|| template(table), str::to_owned);
+        let mut mapping = Mapping::parse(&name, table, &text)?;
+        // What the CRM itself calls so is read as the CRM means it.
+        mapping.branches.retain(|branch| !driven.contains(&branch.driver));
+        mapping.requires.retain(|(object, _)| !driven.contains(&object.to_lowercase()));
+        if !mapping.branches.is_empty() {
+            hash.update(&text);
+            mappings.push(mapping);
+        }
     }
     let version: String = hash.finalize().iter().take(6).map(|b| format!("{b:02x}")).collect();
     Ok(Dataset { crm: crm.to_owned(), mappings, seeds, version })

@@ -1,28 +1,28 @@
-//! Tables that follow from others: who reports to whom at any depth, and the fiscal calendar.
+//! Tables that follow from others: who reports to whom at any depth, the fiscal calendar, the history
+//! of deals.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use chrono::{Datelike, Days, NaiveDate, Utc, Weekday};
+use chrono::Utc;
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Int64Array, StringArray, new_null_array,
+    Array, ArrayRef, AsArray, BooleanArray, Int64Array, StringArray, new_null_array,
 };
-use datafusion::arrow::datatypes::{DataType, Date32Type};
+use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::record_batch::RecordBatch;
-use datafusion::functions_aggregate::expr_fn::{max, min};
 use datafusion::prelude::{Expr, cast, col};
 use futures::TryStreamExt;
 
-use super::Line;
 use super::crm::layout;
 use super::ledger::{self, Quarantined, Run};
+use super::{Line, calendar, history};
 use crate::error::Result;
 use crate::lake::{At, Batch, TableName, Writer};
-use crate::schema::{self, CRM, Kind};
+use crate::schema::{self, CRM, Kind, Table};
 use crate::session::Engine;
 
 /// Source system of rows that Runrate makes itself.
-const OWN: &str = "runrate";
+pub(super) const OWN: &str = "runrate";
 
 /// Makes the derived tables whose sources are among the tables that `changed`; a line for each that
 /// found something wrong.
@@ -38,12 +38,21 @@ pub(super) async fn derive(
         lines.extend(user_hierarchy(engine, writer, run, command).await?);
     }
     if ["opportunities", "quotas", "targets"].iter().any(|table| changed.contains(table)) {
-        fiscal_calendar(engine, writer, run, command).await?;
+        calendar::derive(engine, writer, run, command).await?;
+    }
+    if ["opportunities", "opportunity_stage_history"].iter().any(|table| changed.contains(table)) {
+        let line = history::derive(engine, writer, run, command).await?;
+        lines.extend(line.map(|line| (line, vec![])));
     }
     Ok(lines)
 }
 
-async fn select(engine: &Arc<Engine>, table: &str, columns: Vec<Expr>) -> Result<Vec<RecordBatch>> {
+/// `columns` of a canonical table as it is after the batch's commits.
+pub(super) async fn select(
+    engine: &Arc<Engine>,
+    table: &str,
+    columns: Vec<Expr>,
+) -> Result<Vec<RecordBatch>> {
     let found = engine.lake().table(&TableName::new(CRM, table), At::Latest).await?;
     let Some(found) = found else { return Ok(vec![]) };
     let session = engine.session("ingest");
@@ -101,6 +110,7 @@ async fn user_hierarchy(
         code: "manager_cycle".into(),
         reason: format!("user {user} is above themselves by manager_id"),
         raw: user.as_bytes().to_vec(),
+        header: None,
     });
     Ok(Some((line, rows.collect())))
 }
@@ -140,105 +150,6 @@ fn closure(
     (pairs, cycles)
 }
 
-/// A calendar of whole years around all dates in the lake, unless a source brought its own.
-async fn fiscal_calendar(
-    engine: &Arc<Engine>,
-    writer: &Writer,
-    run: &Run,
-    command: &str,
-) -> Result<()> {
-    let given = select(
-        engine,
-        "fiscal_calendar",
-        vec![
-            min(col("source_system")).alias("first"),
-            max(col("source_system")).alias("last"),
-            min(col("date")).alias("from"),
-            max(col("date")).alias("to"),
-        ],
-    )
-    .await?;
-    let is_own = |batch: &RecordBatch, column: usize| -> Result<bool> {
-        let text = datafusion::arrow::compute::cast(batch.column(column), &DataType::Utf8)?;
-        Ok(text.is_null(0) || text.as_string::<i32>().value(0) == OWN)
-    };
-    if let Some(batch) = given.first()
-        && !(is_own(batch, 0)? && is_own(batch, 1)?)
-    {
-        return Ok(());
-    }
-    let mut days = Vec::new();
-    for (table, column) in [
-        ("opportunities", "close_date"),
-        ("opportunities", "created_at"),
-        ("quotas", "period_start"),
-        ("quotas", "period_end"),
-        ("targets", "period_start"),
-    ] {
-        let day = cast(col(column), DataType::Date32);
-        let range = vec![min(day.clone()).alias("from"), max(day).alias("to")];
-        days.extend(dates(&select(engine, table, range).await?, 0));
-    }
-    let held = dates(&given, 2);
-    let (Some(first), Some(last)) = (days.iter().min(), days.iter().max()) else { return Ok(()) };
-    // One more year, because plans and forecasts reach beyond the last date known.
-    let (from, to) = (first.year(), last.year() + 1);
-    let is_covered = held.iter().min().is_some_and(|d| d.year() <= from)
-        && held.iter().max().is_some_and(|d| d.year() >= to);
-    // A sentinel such as 9999-12-31 is no reason for eight thousand years of calendar.
-    if is_covered || to - from > 200 {
-        return Ok(());
-    }
-    let from = held.iter().map(Datelike::year).chain([from]).min().unwrap_or(from);
-    let to = held.iter().map(Datelike::year).chain([to]).max().unwrap_or(to);
-    let Some(first) = NaiveDate::from_ymd_opt(from, 1, 1) else { return Ok(()) };
-    let days: Vec<NaiveDate> = first.iter_days().take_while(|day| day.year() <= to).collect();
-    let ids = days.iter().map(ToString::to_string).collect();
-    replace(writer, run, "fiscal_calendar", calendar(&days), ids, command).await
-}
-
-/// The non-NULL dates of the first row from column `from` on.
-fn dates(batches: &[RecordBatch], from: usize) -> Vec<NaiveDate> {
-    let Some(batch) = batches.first() else { return vec![] };
-    let columns = batch.columns().iter().skip(from);
-    let value = |column: &ArrayRef| {
-        let days = column.as_primitive_opt::<Date32Type>()?;
-        days.is_valid(0).then(|| Date32Type::to_naive_date_opt(days.value(0)))?
-    };
-    columns.filter_map(value).collect()
-}
-
-/// The own columns of `fiscal_calendar` for a fiscal year that is the calendar year.
-fn calendar(days: &[NaiveDate]) -> Vec<ArrayRef> {
-    let quarter = |day: &NaiveDate| day.month0() / 3;
-    let start = |day: &NaiveDate| {
-        NaiveDate::from_ymd_opt(day.year(), quarter(day) * 3 + 1, 1).unwrap_or(*day)
-    };
-    let end = |day: &NaiveDate| {
-        let next = (quarter(day) + 1) * 3 + 1;
-        let (year, month) = if next > 12 { (day.year() + 1, 1) } else { (day.year(), next) };
-        let next = NaiveDate::from_ymd_opt(year, month, 1);
-        next.and_then(|next| next.checked_sub_days(Days::new(1))).unwrap_or(*day)
-    };
-    let date = |of: &dyn Fn(&NaiveDate) -> NaiveDate| -> ArrayRef {
-        let days = days.iter().map(|day| Date32Type::from_naive_date(of(day)));
-        Arc::new(Date32Array::from_iter_values(days))
-    };
-    let number = |of: &dyn Fn(&NaiveDate) -> i64| -> ArrayRef {
-        Arc::new(Int64Array::from_iter_values(days.iter().map(of)))
-    };
-    let is_workday = |day: &NaiveDate| !matches!(day.weekday(), Weekday::Sat | Weekday::Sun);
-    vec![
-        date(&|day| *day),
-        number(&|day| i64::from(day.year())),
-        number(&|day| i64::from(quarter(day)) + 1),
-        number(&|day| i64::from(day.month())),
-        date(&start),
-        date(&end),
-        Arc::new(days.iter().map(|day| Some(is_workday(day))).collect::<BooleanArray>()),
-    ]
-}
-
 /// Puts rows of our own in the place of everything `table` holds.
 async fn replace(
     writer: &Writer,
@@ -250,11 +161,34 @@ async fn replace(
 ) -> Result<()> {
     let Some(table) = schema::table(table) else { return Ok(()) };
     let name = TableName::new(CRM, table.name);
-    writer.ensure(&name, &layout(table)).await?;
+    let batch = rows(run, table, own, ids)?;
     let id = format!("{}/derived", run.batch_id);
-    if writer.committed(&name, &id).await?.is_some() {
-        return Ok(());
-    }
+    let commit = Batch { id, command: command.to_owned() };
+    writer.replace(&name, &layout(table), ledger::stream(batch), &commit).await?;
+    Ok(())
+}
+
+/// Puts rows of our own, sorted by key, beside what `table` holds of others.
+pub(super) async fn put(
+    writer: &Writer,
+    run: &Run,
+    table: &str,
+    own: Vec<ArrayRef>,
+    ids: Vec<String>,
+    command: &str,
+) -> Result<()> {
+    let Some(table) = schema::table(table) else { return Ok(()) };
+    let name = TableName::new(CRM, table.name);
+    writer.ensure(&name, &layout(table)).await?;
+    let batch = rows(run, table, own, ids)?;
+    let id = format!("{}/derived", run.batch_id);
+    let commit = Batch { id, command: command.to_owned() };
+    writer.upsert(&name, ledger::stream(batch), &commit).await?;
+    Ok(())
+}
+
+/// The columns `own` of `table` with the lineage of rows that Runrate makes.
+fn rows(run: &Run, table: &Table, own: Vec<ArrayRef>, ids: Vec<String>) -> Result<RecordBatch> {
     let rows = ids.len();
     let mut columns = own;
     columns.push(ledger::same(OWN, rows));
@@ -264,10 +198,7 @@ async fn replace(
     columns.push(new_null_array(&Kind::Text.data_type(), rows));
     columns.push(ledger::instants(&vec![Some(Utc::now()); rows]));
     columns.push(ledger::same(&run.batch_id, rows));
-    let batch = RecordBatch::try_new(table.arrow_schema(), columns)?;
-    let commit = Batch { id, command: command.to_owned() };
-    writer.replace(&name, ledger::stream(batch), &commit).await?;
-    Ok(())
+    Ok(RecordBatch::try_new(table.arrow_schema(), columns)?)
 }
 
 #[cfg(test)]
@@ -308,17 +239,5 @@ mod tests {
         assert_eq!(cycles.iter().map(String::as_str).collect::<Vec<_>>(), ["a", "b", "d"]);
         let found: Vec<_> = pairs.iter().map(|((a, d), n)| format!("{a}{d}{n}")).collect();
         assert_eq!(found, ["aa0", "bb0", "bc1", "cc0", "dd0"]);
-    }
-
-    #[test]
-    fn quarters_end_where_the_next_begins() {
-        let day = |m, d| NaiveDate::from_ymd_opt(2024, m, d).expect("a date");
-        let columns = calendar(&[day(2, 29), day(12, 31)]);
-        let date = |column: usize, row| {
-            let days = columns[column].as_primitive::<Date32Type>().value(row);
-            Date32Type::to_naive_date_opt(days).expect("a date").to_string()
-        };
-        assert_eq!((date(4, 0), date(5, 0)), ("2024-01-01".into(), "2024-03-31".into()));
-        assert_eq!((date(4, 1), date(5, 1)), ("2024-10-01".into(), "2024-12-31".into()));
     }
 }

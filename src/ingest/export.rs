@@ -49,6 +49,8 @@ pub(super) fn file_and_ordinal(row: i64) -> (usize, u64) {
 pub(super) struct ExportFile {
     pub input: Input,
     pub schema: SchemaRef,
+    /// What mappings call its columns: lower-case headers, or what their labels stand for.
+    pub names: Vec<String>,
     pub good: u64,
     pub rejected: Vec<Rejected>,
     /// SHA-256 of its bytes, hexadecimal.
@@ -84,10 +86,9 @@ impl Object {
         paths.collect::<Vec<_>>().join(", ")
     }
 
-    /// Lower-case names of the columns of its files.
+    /// What mappings call the columns of its files.
     pub(super) fn columns(&self) -> BTreeSet<String> {
-        let fields = self.files.iter().flat_map(|file| file.schema.fields().iter());
-        fields.map(|field| field.name().to_lowercase()).collect()
+        self.files.iter().flat_map(|file| file.names.iter().cloned()).collect()
     }
 
     /// Fails if a file has fewer or more records than whoever made it counted.
@@ -179,7 +180,7 @@ impl PartitionStream for Scan {
         let mut stream = RecordBatchReceiverStream::builder(self.schema.clone(), 2);
         let sender = stream.tx();
         let (object, file) = (self.object.clone(), self.file);
-        let mut shape = Shape::new(&object.files[file].schema, &self.wanted, &self.known);
+        let mut shape = Shape::new(&object.files[file], &self.wanted, &self.known);
         shape.spelling = Some(self.spelling);
         shape.quantities = self.wanted.iter().map(|name| self.spelled.get(name).copied()).collect();
         let schema = self.schema.clone();
@@ -211,11 +212,11 @@ struct Shape {
 }
 
 impl Shape {
-    fn new(file: &SchemaRef, wanted: &[String], known: &BTreeSet<String>) -> Self {
-        let names: Vec<String> = file.fields().iter().map(|f| f.name().to_lowercase()).collect();
+    fn new(file: &ExportFile, wanted: &[String], known: &BTreeSet<String>) -> Self {
+        let names = &file.names;
         let places = wanted.iter().map(|name| names.iter().position(|n| n == name)).collect();
         let extra = names.iter().enumerate().filter(|(_, name)| !known.contains(*name));
-        let extra = extra.map(|(n, _)| (n, file.field(n).name().clone())).collect();
+        let extra = extra.map(|(n, _)| (n, file.schema.field(n).name().clone())).collect();
         Self { places, extra, quantities: Vec::new(), spelling: None }
     }
 
@@ -435,7 +436,8 @@ pub(super) fn inspect(
                 return Err(source::fault(input.path(), 0, reason));
             }
         }
-        files.push(ExportFile { input, schema, good, rejected, hash, stamp });
+        let names = schema.fields().iter().map(|field| field.name().to_lowercase()).collect();
+        files.push(ExportFile { input, schema, names, good, rejected, hash, stamp });
     }
     Ok(Object {
         name: label.to_lowercase(),

@@ -15,28 +15,27 @@
 //! | `months(x)` | `P12M`, `P1Y` | `12` |
 //! | `reciprocal(x)` | `0.8` | `1.25` |
 //! | `salesforce_id(x)` | 15-character id | 18-character id |
+//! | `utc(x)` | a time without a zone | the same in UTC, ISO 8601 |
+//! | `flag(x)` | `t`, `f`, `yes`, `no`, `Y`, `N` | `true`, `false` |
+//! | `json_text(x, path)` | `{"a":[{"b":1}]}`, `a.0.b` | `1` |
+//! | `sales_role(x)` | `Senior Account Executive` | `ae`; NULL where it does not show |
+//! | `corporate_currency()` | | the configured one, for amounts that name none |
+//! | `clock_seconds(x)` | `01:30` or `01:30:15` | `5415` |
 
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat};
 use chrono_tz::Tz;
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
-use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::exec_err;
-use datafusion::error::Result;
-use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
-};
+use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
+use datafusion::scalar::ScalarValue;
+use serde_json::Value;
 
 use super::decimal::Decimal;
 use super::parse;
+use super::row_function::{self, Entry};
 
-/// One function over rows of text: `None` in an argument is NULL, `None` as the result too.
-type Body = fn(&[Option<&str>], Tz) -> Option<String>;
-
-const FUNCTIONS: &[(&str, usize, Body)] = &[
+const FUNCTIONS: &[Entry<String>] = &[
     ("percent", 1, |args, _| shift(args[0]?, -2)),
     ("shift_decimal", 2, |args, _| match args[1]?.parse() {
         Ok(places) => shift(args[0]?, places),
@@ -54,72 +53,28 @@ const FUNCTIONS: &[(&str, usize, Body)] = &[
     ("months", 1, |args, _| months(args[0]?)),
     ("reciprocal", 1, |args, _| Some(reciprocal(args[0]?))),
     ("salesforce_id", 1, |args, _| Some(salesforce_id(args[0]?))),
+    ("utc", 1, |args, _| instant(args[0]?, Tz::UTC)),
+    ("flag", 1, |args, _| Some(flag(args[0]?))),
+    ("json_text", 2, |args, _| json_text(args[0]?, args[1]?)),
+    ("sales_role", 1, |args, _| sales_role(args[0]?)),
+    ("clock_seconds", 1, |args, _| Some(clock_seconds(args[0]?))),
 ];
+
+/// `corporate_currency()`: the currency of amounts that name none.
+pub(super) fn corporate_currency(code: &str) -> ScalarUDF {
+    let code = ColumnarValue::Scalar(ScalarValue::from(code));
+    create_udf(
+        "corporate_currency",
+        vec![],
+        DataType::Utf8,
+        Volatility::Immutable,
+        Arc::new(move |_| Ok(code.clone())),
+    )
+}
 
 /// The functions, for an ingest whose unmarked times are of `zone`.
 pub(super) fn all(zone: Tz) -> impl Iterator<Item = ScalarUDF> {
-    FUNCTIONS.iter().map(move |(name, arguments, body)| {
-        let signature = Signature::any(*arguments, Volatility::Immutable);
-        ScalarUDF::from(TextFunction { name, body: *body, zone, signature })
-    })
-}
-
-#[derive(Debug)]
-struct TextFunction {
-    name: &'static str,
-    body: Body,
-    zone: Tz,
-    signature: Signature,
-}
-
-impl PartialEq for TextFunction {
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name && self.zone == other.zone
-    }
-}
-
-impl Eq for TextFunction {}
-
-impl Hash for TextFunction {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.name.hash(state);
-        self.zone.name().hash(state);
-    }
-}
-
-impl ScalarUDFImpl for TextFunction {
-    fn name(&self) -> &str {
-        self.name
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Utf8)
-    }
-
-    fn invoke_with_args(&self, call: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        if call.args.is_empty() {
-            return exec_err!("{} needs an argument", self.name);
-        }
-        let arrays: Vec<ArrayRef> = call
-            .args
-            .iter()
-            .map(|argument| Ok(cast(&argument.to_array(call.number_rows)?, &DataType::Utf8)?))
-            .collect::<Result<_>>()?;
-        let texts: Vec<_> = arrays.iter().map(|array| array.as_string::<i32>()).collect();
-        let mut out = StringBuilder::new();
-        let mut values = vec![None; texts.len()];
-        for row in 0..call.number_rows {
-            for (value, text) in values.iter_mut().zip(&texts) {
-                *value = text.is_valid(row).then(|| text.value(row));
-            }
-            out.append_option((self.body)(&values, self.zone));
-        }
-        Ok(ColumnarValue::Array(Arc::new(out.finish())))
-    }
+    row_function::all(FUNCTIONS, zone)
 }
 
 fn shift(text: &str, places: i32) -> Option<String> {
@@ -141,7 +96,7 @@ fn seconds_between(from: &str, to: &str, zone: Tz) -> Option<String> {
 }
 
 /// Epoch milliseconds (12 or 13 digits: 1973 to 2286) become ISO 8601; other text stays.
-fn instant(text: &str, zone: Tz) -> Option<String> {
+pub(super) fn instant(text: &str, zone: Tz) -> Option<String> {
     let text = text.trim();
     if matches!(text.len(), 12 | 13) && text.bytes().all(|b| b.is_ascii_digit()) {
         let at = text.parse().ok().and_then(DateTime::from_timestamp_millis);
@@ -206,6 +161,70 @@ fn salesforce_id(text: &str) -> String {
     id
 }
 
+/// The words and letters that systems write for true and false.
+fn flag(text: &str) -> String {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "t" | "true" | "yes" | "y" | "1" => "true".to_owned(),
+        "f" | "false" | "no" | "n" | "0" => "false".to_owned(),
+        _ => text.to_owned(),
+    }
+}
+
+/// A JSON value as the text a column holds; null is none.
+pub(super) fn text_of(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
+/// The value at a dotted path of JSON; text that is no JSON object or list is its own value.
+fn json_text(text: &str, path: &str) -> Option<String> {
+    let Ok(whole @ (Value::Object(_) | Value::Array(_))) = serde_json::from_str(text) else {
+        return Some(text.to_owned());
+    };
+    let step = |value: &Value, key: &str| match value {
+        Value::Array(list) => list.get(key.parse::<usize>().ok()?).cloned(),
+        value => value.get(key).cloned(),
+    };
+    text_of(&path.split('.').try_fold(whole, |value, key| step(&value, key))?)
+}
+
+/// The words that tell what somebody does, the more telling first: an account manager is no manager.
+const ROLES: &[(&str, &[&str])] = &[
+    ("sdr", &["sdr", "bdr", "sales development", "business development"]),
+    ("csm", &["csm", "customer success"]),
+    ("am", &["account manager", "am", "key account"]),
+    ("se", &["sales engineer", "solution engineer", "solutions engineer", "presales", "pre-sales"]),
+    ("ops", &["sales operations", "revenue operations", "sales ops", "revops"]),
+    ("manager", &["manager", "head", "director", "vp", "vice president", "chief", "cro", "lead"]),
+    ("ae", &["ae", "account executive", "sales rep", "sales representative", "salesperson"]),
+];
+
+/// What somebody with this title or role does, if it shows.
+fn sales_role(title: &str) -> Option<String> {
+    let plain: String = title
+        .to_lowercase()
+        .chars()
+        .map(|c| if c.is_alphanumeric() || c == '-' { c } else { ' ' })
+        .collect();
+    let padded = format!(" {} ", plain.split_whitespace().collect::<Vec<_>>().join(" "));
+    let is_named = |words: &&str| padded.contains(&format!(" {words} "));
+    let found = ROLES.iter().find(|(_, words)| words.iter().any(|words| is_named(&words)));
+    found.map(|(role, _)| (*role).to_owned())
+}
+
+/// `HH:MM` or `HH:MM:SS` as seconds.
+fn clock_seconds(text: &str) -> String {
+    let parts: Option<Vec<u32>> = text.trim().split(':').map(|part| part.parse().ok()).collect();
+    match parts.as_deref() {
+        Some([hours, minutes]) => (hours * 3600 + minutes * 60).to_string(),
+        Some([hours, minutes, seconds]) => (hours * 3600 + minutes * 60 + seconds).to_string(),
+        _ => text.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,6 +254,19 @@ mod tests {
             ("months", vec!["P12M"], "12"),
             ("months", vec!["P1Y6M"], "18"),
             ("months", vec!["yearly"], "yearly"),
+            ("utc", vec!["2024-06-01 10:00:00"], "2024-06-01T10:00:00.000000Z"),
+            ("flag", vec!["t"], "true"),
+            ("flag", vec!["No"], "false"),
+            ("flag", vec!["perhaps"], "perhaps"),
+            ("json_text", vec![r#"{"en_US":"Won"}"#, "en_US"], "Won"),
+            ("json_text", vec![r#"[{"id":7}]"#, "0.id"], "7"),
+            ("json_text", vec!["Won", "en_US"], "Won"),
+            ("sales_role", vec!["Senior Account Executive, EMEA"], "ae"),
+            ("sales_role", vec!["Account Manager"], "am"),
+            ("sales_role", vec!["Sales Manager"], "manager"),
+            ("clock_seconds", vec!["01:30"], "5400"),
+            ("clock_seconds", vec!["01:30:15"], "5415"),
+            ("clock_seconds", vec!["soon"], "soon"),
         ] {
             assert_eq!(call(name, &arguments), wanted, "{name}{arguments:?}");
         }

@@ -7,16 +7,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use datafusion::arrow::array::{
-    ArrayRef, AsArray, Int64Array, StringArray, TimestampMicrosecondArray,
+    ArrayRef, AsArray, Decimal128Array, Int64Array, StringArray, TimestampMicrosecondArray,
+    new_null_array,
 };
-use datafusion::arrow::datatypes::{DataType, Int64Type};
+use datafusion::arrow::datatypes::{DataType, Int64Type, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::{cast, col, lit};
 use futures::TryStreamExt;
 
-use super::Line;
+use super::{Line, Money};
 use crate::error::{Error, Result};
 use crate::lake::{At, Batch, Layout, TableName, Writer};
 use crate::schema::{self, OPS, Table};
@@ -29,6 +30,8 @@ pub(super) struct Run {
     pub source_system: String,
     pub mapping_version: String,
     pub started_at: DateTime<Utc>,
+    /// The columns that mappings take of each object, comma-separated.
+    pub columns: BTreeMap<String, String>,
 }
 
 /// A row that was not loaded.
@@ -43,6 +46,8 @@ pub(super) struct Quarantined {
     pub code: String,
     pub reason: String,
     pub raw: Vec<u8>,
+    /// The header line that the row stood under, if its format has one.
+    pub header: Option<String>,
 }
 
 /// Makes the tables of schema `ops` if they do not exist.
@@ -94,6 +99,41 @@ pub(super) async fn find(engine: &Arc<Engine>, id: &str) -> Result<Option<Vec<Li
     Ok((!lines.is_empty()).then_some(lines))
 }
 
+/// The columns that the last loaded batch of `source_system` had of each object, comma-separated.
+pub(super) async fn columns_before(
+    engine: &Arc<Engine>,
+    source_system: &str,
+) -> Result<BTreeMap<String, String>> {
+    let mut before = BTreeMap::new();
+    let name = TableName::new(OPS, "ingest_runs");
+    let Some(table) = engine.lake().table(&name, At::Latest).await? else { return Ok(before) };
+    if table.schema().index_of("columns").is_err() {
+        return Ok(before); // written by an older release
+    }
+    let session = engine.session("ingest");
+    let is_loaded =
+        col("source_system").eq(lit(source_system)).and(col("status").eq(lit("loaded")));
+    let rows = session
+        .context()
+        .read_table(table.provider())?
+        .filter(is_loaded.and(col("columns").is_not_null()))?
+        .sort(vec![col("started_at").sort(true, true)])?
+        .select(vec![
+            cast(col("object"), DataType::Utf8).alias("object"),
+            cast(col("columns"), DataType::Utf8).alias("columns"),
+        ])?;
+    let rows: Vec<RecordBatch> =
+        session.run(rows.into_unoptimized_plan()).await?.try_collect().await?;
+    for batch in &rows {
+        let (objects, columns) =
+            (batch.column(0).as_string::<i32>(), batch.column(1).as_string::<i32>());
+        for row in 0..batch.num_rows() {
+            before.insert(objects.value(row).to_owned(), columns.value(row).to_owned());
+        }
+    }
+    Ok(before)
+}
+
 /// Adds the rows that were not loaded; the same rows again change nothing.
 pub(super) async fn quarantine(
     writer: &Writer,
@@ -129,8 +169,46 @@ pub(super) async fn quarantine(
         text(|row| Some(STANDARD.encode(&row.raw))),
         // The batch's own time: a retry of the batch writes the very same rows.
         instants(&vec![Some(run.started_at); rows.len()]),
+        text(|row| row.header.clone()),
+        new_null_array(&DataType::Utf8, rows.len()),
     ];
     upsert(writer, "quarantine", columns, &run.batch_id, command).await
+}
+
+/// Writes what became of the money of a batch.
+pub(super) async fn reconcile(
+    writer: &Writer,
+    run: &Run,
+    money: &[Money],
+    command: &str,
+) -> Result<()> {
+    if money.is_empty() {
+        return Ok(());
+    }
+    let mut money: Vec<&Money> = money.iter().collect();
+    let key = |line: &Money| (line.table.clone(), line.column.clone(), line.currency.clone());
+    money.sort_by_cached_key(|line| key(line));
+    let text = |of: fn(&Money) -> &str| -> ArrayRef {
+        Arc::new(money.iter().map(|line| Some(of(line))).collect::<StringArray>())
+    };
+    let amount = |of: fn(&Money) -> i128| -> Result<ArrayRef> {
+        let amounts = Decimal128Array::from_iter_values(money.iter().map(|line| of(line)));
+        Ok(Arc::new(amounts.with_precision_and_scale(18, 2)?))
+    };
+    let count = money.len();
+    let columns = vec![
+        same(&run.batch_id, count),
+        text(|line| &line.table),
+        text(|line| &line.column),
+        text(|line| &line.currency),
+        same(&run.source_system, count),
+        amount(|line| line.read)?,
+        amount(|line| line.loaded)?,
+        amount(|line| line.quarantined)?,
+        amount(|line| line.duplicate)?,
+        instants(&vec![Some(run.started_at); count]),
+    ];
+    upsert(writer, "reconciliation", columns, &run.batch_id, command).await
 }
 
 /// Writes the lines of a batch; the last thing a batch does.
@@ -166,6 +244,7 @@ pub(super) async fn record(
         same(&run.mapping_version, count),
         Arc::new(StringArray::from(vec![error; count])),
         number(&|line| line.version),
+        Arc::new(lines.iter().map(|line| run.columns.get(&line.0.object)).collect::<StringArray>()),
     ];
     // A refused batch may be forced later: its line must not stand in the way of the loaded one.
     let id = match error {
@@ -193,17 +272,22 @@ async fn upsert(
     Ok(())
 }
 
-fn definition(name: &str) -> Result<&'static Table> {
+pub(super) fn definition(name: &str) -> Result<&'static Table> {
     schema::ops_tables().find(|table| table.name == name).ok_or_else(|| Error::NoTable {
         table: format!("{OPS}.{name}"),
         reason: "is not defined".into(),
     })
 }
 
+/// `batches`, whose columns are those of `schema`, as a stream.
+pub(super) fn stream_of(schema: SchemaRef, batches: Vec<RecordBatch>) -> SendableRecordBatchStream {
+    let batches = futures::stream::iter(batches.into_iter().map(Ok));
+    Box::pin(RecordBatchStreamAdapter::new(schema, batches))
+}
+
 /// One batch as a stream.
 pub(super) fn stream(batch: RecordBatch) -> SendableRecordBatchStream {
-    let schema = batch.schema();
-    Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::iter([Ok(batch)])))
+    stream_of(batch.schema(), vec![batch])
 }
 
 /// `text` in every one of `rows` rows.

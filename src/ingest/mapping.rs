@@ -9,7 +9,8 @@
 //!   column that a file lacks is NULL.
 //!
 //! Directives are comments before the SELECT: `-- requires: Object(Column, ...)` lists columns an
-//! export must have; `-- else Object: SELECT ...` stands in for a look-up that is not in this export.
+//! export must have; `-- labels: Object(Column = Label, ...)` gives the headers that people see in
+//! place of names; `-- else Object: SELECT ...` stands in for a look-up that is not in this export.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -41,6 +42,8 @@ pub(super) struct Mapping {
     pub table: &'static Table,
     /// Columns that objects must have, by object, as written.
     pub requires: Vec<(String, Vec<String>)>,
+    /// Headers that stand for a column: object, label and column, in lower case.
+    pub labels: Vec<(String, String, String)>,
     /// SELECT that stands in for an object that is not in the export.
     pub stand_ins: Vec<(String, String)>,
     /// Arms of the UNION ALL.
@@ -52,6 +55,8 @@ pub(super) struct Mapping {
 pub(super) struct Branch {
     /// Object whose rows become rows of the table.
     pub driver: String,
+    /// Columns of the table that it fills.
+    pub fills: BTreeSet<String>,
     /// Every object it reads, with the columns it names, in lower case.
     pub reads: BTreeMap<String, BTreeSet<String>>,
     /// True if it has one row for each row of its driver: no WHERE, no rows made from lists.
@@ -67,7 +72,7 @@ impl Mapping {
     /// [`Error::Definition`] if it is not one SELECT, or not one the loader can follow.
     pub(super) fn parse(name: &str, table: &'static Table, text: &str) -> Result<Self> {
         let refuse = |reason: String| Error::Definition { name: name.to_owned(), reason };
-        let (requires, stand_ins) = directives(text).map_err(refuse)?;
+        let Directives { requires, labels, stand_ins } = directives(text).map_err(refuse)?;
         let mut statements =
             Parser::parse_sql(&PostgreSqlDialect {}, text).map_err(|e| refuse(e.to_string()))?;
         let Some(Statement::Query(query)) = statements.pop().filter(|_| statements.is_empty())
@@ -78,12 +83,13 @@ impl Mapping {
         split_union(&query, *query.body.clone(), &mut arms);
         let branches =
             arms.into_iter().map(Branch::new).collect::<Result<_, _>>().map_err(refuse)?;
-        Ok(Self { name: name.to_owned(), table, requires, stand_ins, branches })
+        Ok(Self { name: name.to_owned(), table, requires, labels, stand_ins, branches })
     }
 }
 
 impl Branch {
     fn new(mut query: Query) -> Result<Self, String> {
+        let fills = filled(&query);
         let mut walk = Walk { reads: BTreeMap::new(), defined: BTreeSet::new() };
         let driver = walk.query(&mut query, true)?;
         let SetExpr::Select(select) = query.body.as_ref() else {
@@ -92,8 +98,20 @@ impl Branch {
         let is_derived = matches!(select.from[0].relation, TableFactor::Derived { .. });
         let is_one_to_one = select.selection.is_none() && !is_derived;
         let statement = Statement::Query(Box::new(query));
-        Ok(Self { driver, reads: walk.reads, is_one_to_one, statement })
+        Ok(Self { driver, fills, reads: walk.reads, is_one_to_one, statement })
     }
+}
+
+/// The columns that `query` gives more than NULL.
+fn filled(query: &Query) -> BTreeSet<String> {
+    let SetExpr::Select(select) = query.body.as_ref() else { return BTreeSet::new() };
+    let name = |item: &SelectItem| match item {
+        SelectItem::ExprWithAlias { expr, .. } if expr.to_string().starts_with("CAST(NULL") => None,
+        SelectItem::ExprWithAlias { alias, .. } => Some(alias.value.to_lowercase()),
+        SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(name.value.to_lowercase()),
+        _ => None,
+    };
+    select.projection.iter().filter_map(name).collect()
 }
 
 /// Arms of the UNION ALLs at the top of `body`, each with the WITH of `whole`.
@@ -113,27 +131,44 @@ fn split_union(whole: &Query, body: SetExpr, arms: &mut Vec<Query>) {
     }
 }
 
-type Requires = Vec<(String, Vec<String>)>;
-type StandIns = Vec<(String, String)>;
+/// What the comments before a SELECT say.
+#[derive(Default)]
+struct Directives {
+    requires: Vec<(String, Vec<String>)>,
+    labels: Vec<(String, String, String)>,
+    stand_ins: Vec<(String, String)>,
+}
 
-fn directives(text: &str) -> Result<(Requires, StandIns), String> {
-    let (mut requires, mut stand_ins) = (Vec::new(), Vec::new());
+fn directives(text: &str) -> Result<Directives, String> {
+    let mut found = Directives::default();
+    let parts = |rest: &str, kind: &str| -> Result<(String, Vec<String>), String> {
+        let parts = rest.trim().strip_suffix(')').and_then(|rest| rest.split_once('('));
+        let (object, items) =
+            parts.ok_or_else(|| format!("{kind}: expected Object(Column, ...), got {rest}"))?;
+        Ok((object.trim().to_owned(), items.split(',').map(|c| c.trim().to_owned()).collect()))
+    };
     for line in text.lines().filter_map(|line| line.trim().strip_prefix("--")) {
         let line = line.trim();
         if let Some(rest) = line.strip_prefix("requires:") {
-            let parts = rest.trim().strip_suffix(')').and_then(|rest| rest.split_once('('));
-            let (object, columns) = parts
-                .ok_or_else(|| format!("requires: expected Object(Column, ...), got {rest}"))?;
-            let columns = columns.split(',').map(|c| c.trim().to_owned()).collect();
-            requires.push((object.trim().to_owned(), columns));
+            found.requires.push(parts(rest, "requires")?);
+        } else if let Some(rest) = line.strip_prefix("labels:") {
+            let (object, pairs) = parts(rest, "labels")?;
+            for pair in pairs {
+                let (column, label) = pair
+                    .split_once('=')
+                    .ok_or_else(|| format!("labels: expected Column = Label, got {pair}"))?;
+                let [object, label, column] =
+                    [&object, label, column].map(|text| text.trim().to_lowercase());
+                found.labels.push((object, label, column));
+            }
         } else if let Some(rest) = line.strip_prefix("else ") {
             let (object, sql) = rest
                 .split_once(':')
                 .ok_or_else(|| format!("else: expected Object: SELECT, got {rest}"))?;
-            stand_ins.push((object.trim().to_lowercase(), sql.trim().to_owned()));
+            found.stand_ins.push((object.trim().to_lowercase(), sql.trim().to_owned()));
         }
     }
-    Ok((requires, stand_ins))
+    Ok(found)
 }
 
 /// The walk over one branch.
@@ -295,6 +330,9 @@ impl Walk {
     }
 
     fn note(&mut self, object: &str, column: &str) {
+        if column == ROW || column == EXTRA {
+            return; // every object has them
+        }
         self.reads.entry(object.to_owned()).or_default().insert(column.to_owned());
     }
 }
@@ -365,6 +403,17 @@ mod tests {
         assert!(sql.contains("\"m\".\"_row\""), "{sql}");
         assert!(sql.contains("\"contacts\".\"_row\""), "{sql}");
         assert!(!mapping.branches[0].is_one_to_one);
+    }
+
+    #[test]
+    fn labels_stand_for_columns() {
+        let mapping = parse(
+            "-- labels: Deal(Stage = Deal Stage, Id = Record ID)\nSELECT Id AS opportunity_id FROM Deal",
+        );
+        let wanted = [("deal", "deal stage", "stage"), ("deal", "record id", "id")]
+            .map(|(object, l, c)| (object.to_owned(), l.to_owned(), c.to_owned()));
+        assert_eq!(mapping.expect("parses").labels, wanted);
+        assert!(parse("-- labels: Deal(Stage)\nSELECT Id AS opportunity_id FROM Deal").is_err());
     }
 
     #[test]

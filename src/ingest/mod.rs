@@ -11,20 +11,29 @@
 //! A process that is killed between two commits leaves no line in the ledger, so the same command
 //! again does the rest: tables that have the batch already are passed over, and rows are put by key.
 
+mod calendar;
 mod check;
+mod coverage;
 mod crm;
 mod datasets;
 mod decimal;
 mod derived;
+mod erase;
 mod export;
 mod functions;
+mod headers;
+mod history;
 mod infer;
 mod ledger;
 mod lineage;
+mod lists;
 mod mapping;
+mod money;
 mod parse;
 mod progress;
 mod raw;
+mod requeue;
+mod row_function;
 mod spelling;
 mod stage;
 mod sync;
@@ -36,8 +45,12 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 
+pub use coverage::{Coverage, Filled, coverage};
 pub use datasets::{check, crms};
+pub use erase::{Person, Receipt, Touched, erase};
+pub use money::Money;
 pub use progress::{Progress, Silent, Terminal};
+pub use requeue::{Requeued, requeue};
 pub use sync::{How, request, sync};
 
 use crate::error::{Error, Result};
@@ -129,12 +142,19 @@ impl Request {
     /// # Errors
     /// [`Error::Refused`] for an unknown one.
     pub fn in_time_zone(self, name: &str) -> Result<Self> {
-        let time_zone = name.parse().map_err(|_| Error::Refused {
-            subject: format!("--time-zone {name}"),
-            reason: "no such time zone; use a name like Europe/Madrid".into(),
-        })?;
-        Ok(Self { time_zone, ..self })
+        Ok(Self { time_zone: time_zone(name)?, ..self })
     }
+}
+
+/// The zone of an IANA name.
+///
+/// # Errors
+/// [`Error::Refused`] for an unknown one.
+pub fn time_zone(name: &str) -> Result<Tz> {
+    name.parse().map_err(|_| Error::Refused {
+        subject: format!("--time-zone {name}"),
+        reason: "no such time zone; use a name like Europe/Madrid".into(),
+    })
 }
 
 /// What became of the rows that one object makes for one table.
@@ -169,6 +189,8 @@ pub struct Summary {
     pub quarantined: u64,
     /// The first few of them, for the person at the terminal.
     pub samples: Vec<String>,
+    /// What became of the money, by table, column and currency.
+    pub money: Vec<Money>,
     /// What else a person should know, such as files that no mapping reads.
     pub notices: Vec<String>,
     /// True if this batch had been loaded before, so that nothing was done.
@@ -183,9 +205,15 @@ impl Summary {
 
     /// That of a run that had nothing to load.
     fn nothing(notice: String) -> Self {
-        let (lines, samples) = (vec![], vec![]);
-        let batch_id = String::new();
-        Self { batch_id, lines, quarantined: 0, samples, notices: vec![notice], is_repeated: false }
+        Self {
+            batch_id: String::new(),
+            lines: vec![],
+            quarantined: 0,
+            samples: vec![],
+            money: vec![],
+            notices: vec![notice],
+            is_repeated: false,
+        }
     }
 
     /// All lines added up.
@@ -225,6 +253,7 @@ impl fmt::Display for Summary {
                 line.rows_duplicate
             )?;
         }
+        self.money.iter().try_for_each(|money| writeln!(f, "{money}"))?;
         if self.is_repeated {
             writeln!(f, "this batch was loaded before: nothing was done")?;
         }

@@ -2,10 +2,10 @@
 
 use std::fmt;
 use std::io::{IsTerminal, Write};
-use std::sync::Mutex;
 use std::time::Duration;
 
 use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
+use parking_lot::Mutex;
 
 /// Someone who is told how far an ingest is.
 pub trait Progress: Send + Sync {
@@ -66,7 +66,7 @@ impl Default for Terminal {
 
 impl Progress for Terminal {
     fn begin(&self, step: &str) {
-        let Ok(mut last) = self.last.lock() else { return };
+        let mut last = self.last.lock();
         if *last == step {
             return;
         }

@@ -1,7 +1,7 @@
 //! `ingest --table`: files as they are, into schema `raw`.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use chrono::Utc;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, StringArray};
@@ -11,6 +11,7 @@ use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchReceiverStream;
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 
 use super::check::{BadRow, quoted, typed_text};
@@ -19,7 +20,7 @@ use super::infer::Guess;
 use super::ledger::{self, Quarantined, Run};
 use super::progress::Progress;
 use super::spelling::{self, Spelling};
-use super::{Line, Request, SAMPLES_MAX, Summary, crm};
+use super::{Line, Request, SAMPLES_MAX, Summary, crm, requeue};
 use crate::error::{Error, Result};
 use crate::lake::{At, Batch, Layout, TableName, Writer};
 use crate::schema::{Kind, RAW};
@@ -48,6 +49,7 @@ pub(super) async fn run(
         source_system: RAW.to_owned(),
         mapping_version: "raw".to_owned(),
         started_at: Utc::now(),
+        columns: BTreeMap::new(),
     };
     engine.refresh().await?;
     if let Some(lines) = ledger::find(engine, &run.batch_id).await? {
@@ -88,6 +90,7 @@ pub(super) async fn run(
         lines: vec![line],
         quarantined: quarantined.len() as u64,
         samples: quarantined.iter().take(SAMPLES_MAX).map(crm::sample).collect(),
+        money: vec![],
         notices: vec![],
         is_repeated: false,
     })
@@ -296,7 +299,7 @@ impl Typing {
                     columns.push(self.typed(field, column, &ids, &faults)?);
                 }
                 let batch = RecordBatch::try_new(schema.clone(), columns)?;
-                let faults = faults.into_inner().unwrap_or_else(PoisonError::into_inner);
+                let faults = faults.into_inner();
                 if !take(batch, faults)? {
                     return Ok(());
                 }
@@ -319,7 +322,7 @@ impl Typing {
                 code,
                 reason,
             };
-            let mut faults = faults.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut faults = faults.lock();
             faults.entry(ids[row]).or_insert(bad);
         };
         let kinds =
@@ -339,7 +342,7 @@ impl Typing {
     }
 
     fn left_out(&self, bad: &BTreeMap<i64, BadRow>) -> Result<Vec<Quarantined>> {
-        let mut rows = crm::left_out(&self.object, Some(bad))?;
+        let mut rows = requeue::left_out(&self.object, Some(bad))?;
         rows.iter_mut().filter(|row| row.table.is_some()).for_each(|row| {
             row.table = Some(format!("{RAW}.{}", self.object.label));
         });

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::File;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use datafusion::arrow::array::{
@@ -24,11 +24,13 @@ use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion::prelude::{col, ident};
 use datafusion::sql::parser::Statement as EngineStatement;
 use futures::StreamExt;
+use parking_lot::Mutex;
 
 use super::Line;
 use super::check::{BadRow, Checker, checked_schema};
 use super::export::Object;
 use super::mapping::{Branch, Mapping, ROW};
+use super::money::Account;
 use super::progress::Progress;
 use super::spelling::Spelling;
 use crate::error::{Error, Result};
@@ -51,6 +53,8 @@ pub(super) struct Staged {
     pub made: u64,
     /// Those of them that failed this table's check.
     pub bad: u64,
+    /// Money of the rows made, and of those that failed this table's check.
+    pub account: Account,
     file: Arc<dyn SpillFile>,
 }
 
@@ -59,6 +63,7 @@ pub(super) struct Staged {
 struct Tally {
     made: u64,
     bad: u64,
+    account: Account,
     rows: BTreeMap<i64, BadRow>,
 }
 
@@ -93,10 +98,17 @@ pub(super) async fn stage(
     let sorted = session.context().read_table(Arc::new(streams))?.sort(order)?;
     let rows = session.run(sorted.into_unoptimized_plan()).await?;
     let file = write(session, rows).await?;
-    let mut staged = Staged { table, object: unit.object.clone(), made: 0, bad: 0, file };
+    let mut staged = Staged {
+        table,
+        object: unit.object.clone(),
+        made: 0,
+        bad: 0,
+        account: Account::default(),
+        file,
+    };
     let mut bad = BTreeMap::new();
     for (branch, tally) in tallies {
-        let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tally = tally.lock();
         if branch.is_one_to_one && tally.made != unit.object.good() {
             let (made, had) = (tally.made, unit.object.good());
             let reason = format!("makes {made} rows of {had}: a look-up has more than one match");
@@ -104,6 +116,8 @@ pub(super) async fn stage(
         }
         staged.made += tally.made;
         staged.bad += tally.bad;
+        staged.account.read += &tally.account.read;
+        staged.account.quarantined += &tally.account.quarantined;
         bad.append(&mut tally.rows);
     }
     Ok((staged, bad))
@@ -131,9 +145,11 @@ async fn checked(
         let batch = batch?;
         let checked = checker.check(&batch).map_err(|e| DataFusionError::External(Box::new(e)))?;
         progress.advance(batch.num_rows() as u64);
-        let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tally = tally.lock();
         tally.made += batch.num_rows() as u64;
         tally.bad += checked.bad_count;
+        tally.account.read += &checked.money.0;
+        tally.account.quarantined += &checked.money.1;
         for (row, fault) in checked.bad {
             tally.rows.entry(row).or_insert(fault);
         }
@@ -175,7 +191,7 @@ impl PartitionStream for Once {
     }
 
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let rows = self.rows.lock().take();
         rows.unwrap_or_else(|| {
             let again = DataFusionError::Internal("a staged stream was started twice".into());
             let stream = futures::stream::iter([Err(again)]);
@@ -193,6 +209,8 @@ pub(super) struct Sent {
     pub bad: u64,
     /// Rows of a key that a newer row of the same batch has.
     pub duplicates: u64,
+    /// Money of the rows handed over, of the bad ones and of the duplicates.
+    pub account: Account,
 }
 
 impl Staged {
@@ -241,6 +259,7 @@ impl Staged {
 
 /// The last step of staged rows.
 struct Finish {
+    table: &'static Table,
     schema: SchemaRef,
     key: Vec<usize>,
     converter: RowConverter,
@@ -265,14 +284,15 @@ impl Finish {
         let fields = key.iter().map(|n| SortField::new(staged.field(*n).data_type().clone()));
         let converter = RowConverter::new(fields.collect())?;
         let schema = table.arrow_schema();
-        Ok(Self { schema, key, converter, last: None, bad, batch_id: batch_id.into(), at, sent })
+        let batch_id = batch_id.into();
+        Ok(Self { table, schema, key, converter, last: None, bad, batch_id, at, sent })
     }
 
     fn batch(&mut self, batch: &RecordBatch) -> Result<RecordBatch, DataFusionError> {
         let ids = batch.column(0).as_primitive::<Int64Type>();
         let keys: Vec<ArrayRef> = self.key.iter().map(|n| batch.column(*n).clone()).collect();
         let keys = self.converter.convert_columns(&keys)?;
-        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sent = self.sent.lock();
         let mut keep = Vec::with_capacity(batch.num_rows());
         for (row, key) in keys.iter().enumerate() {
             let is_bad = self.bad.contains(&ids.value(row));
@@ -284,6 +304,11 @@ impl Finish {
             sent.duplicates += u64::from(is_repeated);
             keep.push(!is_bad && !is_repeated);
         }
+        let is_bad = |row: usize| self.bad.contains(&ids.value(row));
+        let account = &mut sent.account;
+        account.quarantined.add(self.table, batch, is_bad);
+        account.repeated.add(self.table, batch, |row| !keep[row] && !is_bad(row));
+        account.sent.add(self.table, batch, |row| keep[row]);
         let kept = filter_record_batch(batch, &BooleanArray::from(keep))?;
         sent.rows += kept.num_rows() as u64;
         let mut columns: Vec<ArrayRef> = kept.columns()[1..].to_vec();

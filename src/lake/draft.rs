@@ -17,7 +17,7 @@ use deltalake::kernel::Add;
 use deltalake::protocol::SaveMode;
 use object_store::ObjectStoreExt;
 
-use super::made::{FOLDER, Made, MadeRelation, MadeTable, MadeView};
+use super::made::{FOLDER, Made, MadeRelation, MadeTable, MadeView, Rules};
 use super::snapshot::Snapshot;
 use super::write::removes;
 use super::{Batch, Lake, LakeTable, Layout, TableName, Writer};
@@ -42,6 +42,8 @@ pub struct Draft {
     pub comment: Option<String>,
     /// What COMMENT says of its columns.
     pub column_comments: BTreeMap<String, String>,
+    /// What its rows keep to.
+    pub rules: Rules,
 }
 
 /// A relation as a transaction leaves it.
@@ -100,6 +102,7 @@ impl Draft {
             bytes,
             comment: self.comment.clone(),
             column_comments: self.column_comments.clone(),
+            rules: self.rules.clone(),
         }
     }
 }
@@ -146,6 +149,7 @@ impl Lake {
             rows: 0,
             comment: None,
             column_comments: BTreeMap::new(),
+            rules: Rules::default(),
         })
     }
 
@@ -168,6 +172,7 @@ impl Lake {
             rows: 0,
             comment: made.comment.clone(),
             column_comments: made.column_comments.clone(),
+            rules: made.rules.clone(),
         })
     }
 

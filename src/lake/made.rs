@@ -62,6 +62,40 @@ pub struct MadeTable {
     /// What COMMENT says of its columns.
     #[serde(default)]
     pub column_comments: BTreeMap<String, String>,
+    /// What its rows keep to.
+    #[serde(default, skip_serializing_if = "Rules::is_empty")]
+    pub rules: Rules,
+}
+
+/// What the rows of a table keep to, beyond the types of its columns.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rules {
+    /// Columns whose values no two rows share.
+    #[serde(default)]
+    pub keys: Vec<TableKey>,
+    /// What stands in a column that a new row does not name, as SQL.
+    #[serde(default)]
+    pub defaults: BTreeMap<String, String>,
+}
+
+/// A primary key or a UNIQUE constraint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableKey {
+    /// Name of the constraint.
+    pub name: String,
+    /// Its columns; rows with NULL in one of them share nothing.
+    pub columns: Vec<String>,
+    /// Whether it is the primary key.
+    pub is_primary: bool,
+}
+
+impl Rules {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.defaults.is_empty()
+    }
 }
 
 /// What a view shows.

@@ -11,6 +11,7 @@ mod lock;
 mod made;
 mod maintain;
 mod provider;
+mod purge;
 mod snapshot;
 mod store;
 mod upsert;
@@ -24,7 +25,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -35,12 +36,13 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use deltalake::DeltaTable;
 use futures::TryStreamExt;
 use object_store::ObjectStore;
+use parking_lot::Mutex;
 use url::Url;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
 pub use draft::{Change, Draft, Drafted, over_quota};
-pub use made::{Made, MadeRelation, MadeTable, MadeView};
+pub use made::{Made, MadeRelation, MadeTable, MadeView, Rules, TableKey};
 use snapshot::Snapshot;
 use store::Root;
 pub use write::Writer;
@@ -300,8 +302,8 @@ impl Lake {
 
     fn loaded(
         &self,
-    ) -> std::sync::MutexGuard<'_, BTreeMap<TableName, (DeltaTable, Arc<LakeTable>)>> {
-        self.inner.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    ) -> parking_lot::MutexGuard<'_, BTreeMap<TableName, (DeltaTable, Arc<LakeTable>)>> {
+        self.inner.loaded.lock()
     }
 
     fn pin(&self, name: &TableName, delta: &DeltaTable) -> Result<Arc<LakeTable>> {

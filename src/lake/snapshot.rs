@@ -12,7 +12,7 @@ use object_store::ObjectMeta;
 use object_store::path::Path;
 use serde_json::Value;
 
-use super::TableName;
+use super::{Layout, TableName};
 use crate::error::{Error, Result};
 
 /// Table property that keeps the key of a table, comma-separated.
@@ -85,6 +85,27 @@ impl Snapshot {
         }
         let version = version as i64;
         Ok(Self { name: name.clone(), version, committed_at, schema, key, files })
+    }
+
+    /// A table of `layout` that is still to be made.
+    pub(super) fn planned(name: &TableName, layout: &Layout) -> Self {
+        Self {
+            name: name.clone(),
+            version: 0,
+            committed_at: DateTime::UNIX_EPOCH,
+            schema: layout.schema.clone(),
+            key: layout.key.clone(),
+            files: vec![],
+        }
+    }
+
+    /// Whether it has the columns of `layout`, and its key.
+    pub(super) fn is_of(&self, layout: &Layout) -> bool {
+        let columns = |schema: &SchemaRef| {
+            let fields = schema.fields().iter();
+            fields.map(|f| (f.name().clone(), f.data_type().clone())).collect::<Vec<_>>()
+        };
+        self.key == layout.key && columns(&self.schema) == columns(&layout.schema)
     }
 
     /// Counts `adds`, files beside those of `table` that are not committed, as its own.

@@ -57,13 +57,15 @@ fn config(dir: &std::path::Path) -> Config {
     Config { lake: dir.display().to_string(), lock_timeout_ms: 200, ..Config::default() }
 }
 
+fn layout() -> Layout {
+    Layout { schema: schema(), key: vec!["deal_id".into()], meaning: "one deal".into() }
+}
+
 async fn home() -> Home {
     let dir = tempfile::tempdir().expect("a directory");
     let lake = Lake::open(&config(dir.path())).await.expect("a new lake");
     let name = TableName::new("crm", "deals");
-    let layout =
-        Layout { schema: schema(), key: vec!["deal_id".into()], meaning: "one deal".into() };
-    lake.writer("test").await.expect("free").ensure(&name, &layout).await.expect("made");
+    lake.writer("test").await.expect("free").ensure(&name, &layout()).await.expect("made");
     Home { _dir: dir, lake, name }
 }
 
@@ -153,12 +155,40 @@ async fn replace_leaves_only_the_new_rows_and_readers_keep_theirs() {
     home.upsert("a", &[(1, 10, None), (2, 20, None)]).await;
     let before = home.context(At::Latest).await;
     let writer = home.lake.writer("test").await.expect("free");
-    writer.replace(&home.name, rows(&[(3, 30, None)]), &batch("b")).await.expect("replaced");
+    let replace = async |values: &[_], id| {
+        writer.replace(&home.name, &layout(), rows(values), &batch(id)).await.expect("replaced")
+    };
+    replace(&[(3, 30, None)], "b").await;
     let old = before.sql("SELECT count(*) FROM deals").await.expect("sql").collect().await;
     assert!(pretty_format_batches(&old.expect("rows")).expect("text").to_string().contains('2'));
     assert_eq!(home.amounts().await.len(), 1);
-    writer.replace(&home.name, rows(&[]), &batch("c")).await.expect("emptied");
+    replace(&[], "c").await;
     assert!(home.amounts().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_table_is_there_with_its_rows_or_not_at_all() {
+    let mut home = home().await;
+    home.name = TableName::new("mart", "deals");
+    let writer = home.lake.writer("test").await.expect("free");
+    let replace = async |layout: &Layout, rows, id| {
+        writer.replace(&home.name, layout, rows, &batch(id)).await.expect("replaced")
+    };
+    let made = replace(&layout(), rows(&[(1, 10, None)]), "a").await;
+    assert_eq!((made.version, made.rows_loaded), (0, 1), "made and filled in one commit");
+    let again = replace(&layout(), rows(&[(1, 10, None)]), "a").await;
+    assert_eq!((again.version, again.rows_loaded, again.rows_duplicate), (0, 0, 1));
+    // Another shape comes with its rows as well, and nothing of the old one is left.
+    let wider = Arc::new(Schema::new(vec![Field::new("deal_id", DataType::Utf8, true)]));
+    let texts = RecordBatch::try_new(wider.clone(), vec![Arc::new(StringArray::from(vec!["x"]))]);
+    let layout = Layout { schema: wider.clone(), ..layout() };
+    let rows = Box::pin(RecordBatchStreamAdapter::new(
+        wider,
+        futures::stream::iter([Ok(texts.expect("one row"))]),
+    ));
+    assert_eq!(replace(&layout, rows, "b").await.version, 1);
+    let table = home.lake.table(&home.name, At::Latest).await.expect("read").expect("exists");
+    assert_eq!((table.rows(), table.schema().fields().len()), (1, 1));
 }
 
 #[tokio::test]

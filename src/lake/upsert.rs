@@ -66,6 +66,10 @@ impl Writer {
             return Ok(Committed { version, rows_loaded, rows_duplicate: 0 });
         }
         let mut incoming = Incoming::collect(&snapshot, rows).await?;
+        if incoming.rows() == 0 {
+            let version = snapshot.version;
+            return Ok(Committed { version, rows_loaded: 0, rows_duplicate: 0 });
+        }
         let (mut adds, mut rewritten) = (vec![], vec![]);
         for file in &snapshot.files {
             let keep = incoming.meet(self, &snapshot, file).await?;

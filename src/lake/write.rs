@@ -11,11 +11,11 @@ use deltalake::datafile::writer::{DeltaWriter, WriterConfig};
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake::kernel::{Action, Add, Remove, StructField, StructType, Transaction};
+use deltalake::operations::create::CreateBuilder;
 use deltalake::parquet::basic::{Compression, ZstdLevel};
 use deltalake::parquet::file::metadata::SortingColumn;
 use deltalake::parquet::file::properties::{EnabledStatistics, WriterProperties};
 use deltalake::protocol::{DeltaOperation, SaveMode};
-use deltalake::table::config::TablePropertiesExt;
 use deltalake::{DeltaTable, DeltaTableError};
 use futures::{FutureExt, StreamExt};
 
@@ -135,24 +135,45 @@ impl Writer {
         Ok(Committed { version, rows_loaded, rows_duplicate: 0 })
     }
 
-    /// Puts `rows` in the place of everything the table holds.
+    /// Puts `rows` in the place of everything the table holds; there need not be a table, and one
+    /// of other columns gets those of `layout`.
+    ///
+    /// It is one commit: no reader finds the table without its rows.
     ///
     /// # Errors
     /// As [`Writer::append`].
     pub async fn replace(
         &self,
         name: &TableName,
+        layout: &Layout,
         rows: SendableRecordBatchStream,
         batch: &Batch,
     ) -> Result<Committed> {
-        let table = self.open(name).await?;
-        if let Some(version) = committed(name, &table, &batch.id).await? {
-            return all_duplicate(rows, version).await;
+        let mut table = self.lake.inner.root.delta(name)?;
+        let mut stored = None;
+        if super::exists(name, &table).await? {
+            table.load().await.map_err(|e| Error::delta(name, "open", e))?;
+            if let Some(version) = committed(name, &table, &batch.id).await? {
+                return all_duplicate(rows, version).await;
+            }
+            stored = Some(Snapshot::of(name, &table)?).filter(|stored| stored.is_of(layout));
         }
-        let snapshot = Snapshot::of(name, &table)?;
-        let (adds, rows_loaded) = self.write_files(&table, &snapshot, rows).await?;
-        let gone = removes(&table, |_| true)?;
-        let version = self.commit(name, &table, adds, gone, batch, SaveMode::Overwrite).await?;
+        if let Some(stored) = stored {
+            let (adds, rows_loaded) = self.write_files(&table, &stored, rows).await?;
+            let gone = removes(&table, |_| true)?;
+            let version = self.commit(name, &table, adds, gone, batch, SaveMode::Overwrite).await?;
+            return Ok(Committed { version, rows_loaded, rows_duplicate: 0 });
+        }
+        let planned = Snapshot::planned(name, layout);
+        let (adds, rows_loaded) = self.write_files(&table, &planned, rows).await?;
+        let done = creation(name, table.clone(), layout)?
+            .with_save_mode(SaveMode::Overwrite)
+            .with_actions(adds.into_iter().map(Action::Add))
+            .with_commit_properties(self.properties(batch))
+            .await
+            .map(|made| made.version().unwrap_or_default() as i64);
+        let version = settled(name, &table, batch, done).await?;
+        self.mark().await?;
         Ok(Committed { version, rows_loaded, rows_duplicate: 0 })
     }
 
@@ -197,29 +218,22 @@ impl Writer {
             .map(Action::Remove)
             .chain(adds.into_iter().map(Action::Add))
             .collect();
-        let metadata = [("runrate.batch", &batch.id), ("runrate.command", &self.command)]
-            .map(|(key, text)| (key.to_owned(), serde_json::Value::String(text.clone())));
-        let properties = CommitProperties::default()
-            .with_metadata(metadata)
-            .with_application_transaction(Transaction::new(app_id(&batch.id), 1));
         let operation = DeltaOperation::Write { mode, partition_by: None, predicate: None };
         let state = table.snapshot().map_err(|e| Error::delta(name, "commit", e))?;
-        let outcome = CommitBuilder::from(properties)
+        let outcome = CommitBuilder::from(self.properties(batch))
             .with_actions(actions)
             .build(Some(state), table.log_store(), operation)
             .await;
-        match outcome {
-            Ok(done) => Ok(done.version() as i64),
-            // The entry may have landed although the answer was an error: the log knows.
-            Err(error) => {
-                let mut newest = table.clone();
-                drop(newest.update_state().await);
-                match committed(name, &newest, &batch.id).await {
-                    Ok(Some(version)) => Ok(version),
-                    _ => Err(Error::delta(name, "commit", error)),
-                }
-            }
-        }
+        settled(name, table, batch, outcome.map(|done| done.version() as i64)).await
+    }
+
+    /// What the log says of a commit: the batch, by which it is known again, and the command.
+    fn properties(&self, batch: &Batch) -> CommitProperties {
+        let metadata = [("runrate.batch", &batch.id), ("runrate.command", &self.command)]
+            .map(|(key, text)| (key.to_owned(), serde_json::Value::String(text.clone())));
+        CommitProperties::default()
+            .with_metadata(metadata)
+            .with_application_transaction(Transaction::new(app_id(&batch.id), 1))
     }
 
     /// Tells readers of an object store that something was committed.
@@ -246,6 +260,26 @@ async fn committed(name: &TableName, table: &DeltaTable, batch_id: &str) -> Resu
     Ok(found.and(table.version()).map(|version| version as i64))
 }
 
+/// The version that holds `batch`: that of `outcome`, or what the log knows after an error, as the
+/// entry may have landed all the same.
+async fn settled(
+    name: &TableName,
+    table: &DeltaTable,
+    batch: &Batch,
+    outcome: Result<i64, DeltaTableError>,
+) -> Result<i64> {
+    let error = match outcome {
+        Ok(version) => return Ok(version),
+        Err(error) => error,
+    };
+    let mut newest = table.clone();
+    drop(newest.update_state().await);
+    match committed(name, &newest, &batch.id).await {
+        Ok(Some(version)) => Ok(version),
+        _ => Err(Error::delta(name, "commit", error)),
+    }
+}
+
 /// The outcome for a batch that is in the table already.
 pub(super) async fn all_duplicate(
     mut rows: SendableRecordBatchStream,
@@ -268,21 +302,23 @@ pub(super) fn removes(table: &DeltaTable, wanted: impl Fn(&str) -> bool) -> Resu
 
 /// Makes the table at the place of `table`.
 pub(super) async fn create(name: &TableName, table: DeltaTable, layout: &Layout) -> Result<()> {
+    let made = creation(name, table, layout)?.await;
+    made.map(drop).map_err(|e| Error::delta(name, "create", e))
+}
+
+fn creation(name: &TableName, table: DeltaTable, layout: &Layout) -> Result<CreateBuilder> {
     let wanted: StructType = layout
         .schema
         .as_ref()
         .try_into_kernel()
         .map_err(|e: datafusion::arrow::error::ArrowError| Error::from(e))?;
-    table
+    Ok(table
         .create()
         .with_table_name(name.to_string())
         .with_comment(layout.meaning.clone())
         .with_columns(wanted.fields().cloned())
         .with_raise_if_key_not_exists(false)
-        .with_configuration([(KEY_PROPERTY.to_owned(), Some(layout.key.join(",")))])
-        .await
-        .map(drop)
-        .map_err(|e| Error::delta(name, "create", e))
+        .with_configuration([(KEY_PROPERTY.to_owned(), Some(layout.key.join(",")))]))
 }
 
 /// Writes `rows` to new data files; a panic of the store is an error.
@@ -319,7 +355,8 @@ async fn write_files(
         Some(properties(snapshot)),
         NonZeroU64::new(FILE_BYTES),
         None,
-        table.snapshot().map_err(failed)?.table_config().num_indexed_cols(),
+        // The columns named next go before it.
+        Default::default(),
         Some(statistics_columns(snapshot)),
     );
     let mut writer = DeltaWriter::new(files_of(&table.log_store()), config);

@@ -126,11 +126,10 @@ async fn write(
     let layout = Layout { schema: rows.schema(), key: vec![], meaning: view.comment.clone() };
     let lake = session.engine().lake();
     let writer = lake.writer(COMMAND).await?;
-    writer.ensure(table, &layout).await?;
     // Writing the same report twice is no mistake, so each version is a batch of its own.
     let version = lake.table(table, At::Latest).await?.map_or(0, |stored| stored.version());
     let batch = Batch { id: format!("{report} after {version}"), command: COMMAND.into() };
-    writer.replace(table, rows, &batch).await
+    writer.replace(table, &layout, rows, &batch).await
 }
 
 /// `rows` in types that Delta stores.

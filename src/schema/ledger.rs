@@ -1,6 +1,6 @@
 //! What ingest keeps of itself: its runs, and the rows it could not load.
 
-use super::Kind::{Integer, Text, Timestamp};
+use super::Kind::{Integer, Money, Text, Timestamp};
 use super::{Table, optional, required};
 
 /// The tables of schema `ops`; they have no lineage columns.
@@ -33,6 +33,37 @@ pub(super) const TABLES: &[Table] = &[
             required("mapping_version", Text, "hash of the CRM's mappings"),
             optional("error", Text, "why the batch was refused"),
             optional("table_version", Integer, "version of the table that holds the rows"),
+            optional(
+                "columns",
+                Text,
+                "columns of the object that the mappings take, comma-separated",
+            ),
+        ],
+        references: &[],
+    },
+    Table {
+        name: "reconciliation",
+        meaning: "the money of one column and currency that one batch brought to one table: what was read is what was loaded, quarantined or known",
+        key: &["batch_id", "table_name", "column_name", "currency"],
+        columns: &[
+            required("batch_id", Text, "batch; see ops.ingest_runs"),
+            required("table_name", Text, "table the rows went into, such as crm.opportunities"),
+            required("column_name", Text, "column of money"),
+            required("currency", Text, "ISO 4217 code of the amounts; empty where rows name none"),
+            required("source_system", Text, "system of the export"),
+            required("read_amount", Money, "sum of all rows read"),
+            required(
+                "loaded_amount",
+                Money,
+                "sum of the rows that are new or took an older one's place",
+            ),
+            required("quarantined_amount", Money, "sum of the rows left out as bad"),
+            required(
+                "duplicate_amount",
+                Money,
+                "sum of the rows the table or the batch had already",
+            ),
+            required("settled_at", Timestamp, "when the sums were made"),
         ],
         references: &[],
     },
@@ -53,6 +84,8 @@ pub(super) const TABLES: &[Table] = &[
             required("reason", Text, "what is wrong"),
             required("raw_base64", Text, "the row as UTF-8, base64; at most its first 64 KiB"),
             required("quarantined_at", Timestamp, "when it was left out"),
+            optional("header", Text, "header line of its file, for formats that have one"),
+            optional("requeued_batch_id", Text, "batch that read it again; see runrate requeue"),
         ],
         references: &[],
     },

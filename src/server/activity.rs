@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::masking::Masked;
@@ -98,15 +99,15 @@ impl Activity {
             stop: CancellationToken::new(),
             ended: OnceLock::new(),
         });
-        lock(&self.running).insert(record.id, record.clone());
+        self.running.lock().insert(record.id, record.clone());
         record
     }
 
     /// Notes the end of `record`, once.
     pub(super) fn end(&self, record: &Arc<Record>, sqlstate: &str) {
-        lock(&self.running).remove(&record.id);
+        self.running.lock().remove(&record.id);
         if record.end(sqlstate) {
-            let mut recent = lock(&self.recent);
+            let mut recent = self.recent.lock();
             if recent.len() >= RECENT_MAX {
                 recent.pop_front();
             }
@@ -116,12 +117,12 @@ impl Activity {
 
     /// Statements that run.
     pub(super) fn running(&self) -> Vec<Arc<Record>> {
-        lock(&self.running).values().cloned().collect()
+        self.running.lock().values().cloned().collect()
     }
 
     /// Statements that ran, then those that run.
     pub(super) fn all(&self) -> Vec<Arc<Record>> {
-        let mut all: Vec<_> = lock(&self.recent).iter().cloned().collect();
+        let mut all: Vec<_> = self.recent.lock().iter().cloned().collect();
         all.extend(self.running());
         all
     }
@@ -152,7 +153,7 @@ impl Record {
     }
 
     pub(super) fn costs(&self, usage: Usage) {
-        *lock(&self.usage) = Some(usage);
+        *self.usage.lock() = Some(usage);
     }
 
     /// Stops it; false if that was asked for before or it has ended.
@@ -210,19 +211,19 @@ impl Record {
 
     /// Memory it holds (bytes).
     pub(super) fn memory_bytes(&self) -> u64 {
-        lock(&self.usage).as_ref().map_or(0, |usage| usage.memory_bytes() as u64)
+        self.usage.lock().as_ref().map_or(0, |usage| usage.memory_bytes() as u64)
     }
 
     /// The most memory it held, or holds up to now (bytes).
     pub(super) fn memory_peak_bytes(&self) -> u64 {
         match self.ended.get() {
             Some(ended) => ended.memory_peak_bytes,
-            None => lock(&self.usage).as_ref().map_or(0, |u| u.memory_peak_bytes() as u64),
+            None => self.usage.lock().as_ref().map_or(0, |u| u.memory_peak_bytes() as u64),
         }
     }
 
     fn end(&self, sqlstate: &str) -> bool {
-        let usage = lock(&self.usage).take();
+        let usage = self.usage.lock().take();
         let ended = Ended {
             at: Utc::now(),
             elapsed: self.begun.elapsed(),
@@ -233,10 +234,6 @@ impl Record {
         };
         self.ended.set(ended).is_ok()
     }
-}
-
-fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
-    value.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

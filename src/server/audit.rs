@@ -10,13 +10,14 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::activity::Record;
@@ -151,7 +152,7 @@ impl Audit {
 
     /// Writes what is on its way and ends.
     pub(super) fn close(&self) {
-        let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let writing = self.writing.lock().take();
         if let Some(writing) = writing
             && self.lines.send(Line::End).is_ok()
             && writing.join().is_err()

@@ -3,11 +3,12 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
 use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -100,7 +101,7 @@ impl Sessions {
         visitor: Visitor,
         secret: &[u8],
     ) -> Result<Registration, Fault> {
-        let mut sessions = lock(&self.by_process);
+        let mut sessions = self.by_process.lock();
         if let Some(most) = visitor.connections_max {
             let same = sessions.values().filter(|entry| entry.visitor.role == visitor.role);
             if same.count() >= most {
@@ -130,7 +131,7 @@ impl Sessions {
 
     /// Stops what `process` runs, if `secret` is its own; whose statement it stopped.
     pub(super) fn cancel(&self, process: i32, secret: &[u8]) -> Option<Origin> {
-        let entry = lock(&self.by_process).get(&process).cloned()?;
+        let entry = self.by_process.lock().get(&process).cloned()?;
         if bool::from(entry.secret.ct_eq(secret)) { entry.cancel() } else { None }
     }
 
@@ -146,7 +147,7 @@ impl Sessions {
         is_admin: bool,
         is_end: bool,
     ) -> Result<(), NotDone> {
-        let entry = lock(&self.by_process).get(&process).cloned().ok_or(NotDone::NoSession)?;
+        let entry = self.by_process.lock().get(&process).cloned().ok_or(NotDone::NoSession)?;
         if !is_admin && entry.visitor.role != role {
             return Err(NotDone::Forbidden);
         }
@@ -160,7 +161,7 @@ impl Sessions {
 
     /// Every session, in the order of logging in.
     pub(super) fn list(&self) -> Vec<SessionRow> {
-        let mut rows: Vec<_> = lock(&self.by_process).values().map(|entry| entry.row()).collect();
+        let mut rows: Vec<_> = self.by_process.lock().values().map(|entry| entry.row()).collect();
         rows.sort_by_key(|row| row.process);
         rows
     }
@@ -168,12 +169,12 @@ impl Sessions {
 
 impl Entry {
     fn cancel(&self) -> Option<Origin> {
-        let running = lock(&self.changing).running.clone()?;
+        let running = self.changing.lock().running.clone()?;
         running.stop(Why::Cancelled).then(|| running.origin.clone())
     }
 
     fn row(&self) -> SessionRow {
-        let changing = lock(&self.changing);
+        let changing = self.changing.lock();
         SessionRow {
             process: self.process,
             role: self.visitor.role.clone(),
@@ -191,7 +192,7 @@ impl Entry {
             process: self.process,
             role: self.visitor.role.clone(),
             client: self.visitor.client.map(|client| client.to_string()).unwrap_or_default(),
-            application_name: lock(&self.changing).application_name.clone(),
+            application_name: self.changing.lock().application_name.clone(),
         }
     }
 }
@@ -205,7 +206,7 @@ impl Registration {
         shutdown: CancellationToken,
     ) -> Stops {
         let record = self.sessions.activity.begin(self.entry.origin(), said);
-        let mut changing = lock(&self.entry.changing);
+        let mut changing = self.entry.changing.lock();
         changing.running = Some(record.clone());
         changing.last = Some(record.clone());
         changing.state_since = Utc::now();
@@ -216,7 +217,7 @@ impl Registration {
 
     /// The statement that began last, if its end is not noted yet.
     pub(super) fn open_record(&self) -> Option<Arc<Record>> {
-        lock(&self.entry.changing).last.clone().filter(|record| record.ended().is_none())
+        self.entry.changing.lock().last.clone().filter(|record| record.ended().is_none())
     }
 
     /// Notes the end of `record`.
@@ -226,13 +227,13 @@ impl Registration {
 
     /// Says what the session does while it runs nothing.
     pub(super) fn rest(&self, state: &'static str) {
-        let mut changing = lock(&self.entry.changing);
+        let mut changing = self.entry.changing.lock();
         (changing.state, changing.state_since) = (state, Utc::now());
     }
 
     /// Says what the client's program is called.
     pub(super) fn rename(&self, application_name: &str) {
-        lock(&self.entry.changing).application_name = application_name.to_owned();
+        self.entry.changing.lock().application_name = application_name.to_owned();
     }
 
     /// Set when the session is to end.
@@ -246,7 +247,7 @@ impl Drop for Registration {
         if let Some(record) = self.open_record() {
             self.end(&record, "57P01");
         }
-        lock(&self.sessions.by_process).remove(&self.process);
+        self.sessions.by_process.lock().remove(&self.process);
     }
 }
 
@@ -261,7 +262,7 @@ pub(super) struct Stops {
 
 impl Drop for Stops {
     fn drop(&mut self) {
-        lock(&self.entry.changing).running = None;
+        self.entry.changing.lock().running = None;
     }
 }
 
@@ -311,10 +312,6 @@ impl Stops {
 /// What clients are told when the server, or their session, ends.
 pub(super) fn shutting_down() -> Fault {
     Fault::fatal("57P01", "terminating connection due to administrator command")
-}
-
-fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
-    value.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use tokio::io::AsyncWriteExt;
 use tracing::Instrument;
 
 use super::cancel::{Registration, Visitor, shutting_down};
+use super::catalog::{Open, OpenStatement, Seat};
 use super::cursors::Cursor;
 use super::fault::{Fault, Severity};
 use super::framing::{self, Frame, Frames, Stream};
@@ -39,6 +40,8 @@ pub(super) struct Connection {
     pub(super) statements: HashMap<String, Arc<Prepared>>,
     pub(super) portals: HashMap<String, Portal>,
     pub(super) cursors: HashMap<String, Cursor>,
+    /// What of it statements can read.
+    open: Arc<Open>,
     /// What the client says now, for the audit file.
     pub(super) source: String,
     /// Queries that ended (count).
@@ -116,7 +119,7 @@ pub(super) async fn serve(shared: Arc<Shared>, opened: Opened, permits: (impl Se
     let mut wire = Wire::new(frames, writer, stall);
     let span = tracing::info_span!("conn", user = startup.user);
     match Connection::greet(shared, &startup, access.1, peer, &mut wire) {
-        Ok((session, settings, registration)) => {
+        Ok((session, settings, registration, open)) => {
             let connection = Connection {
                 shared: session.0,
                 session: session.1,
@@ -127,6 +130,7 @@ pub(super) async fn serve(shared: Arc<Shared>, opened: Opened, permits: (impl Se
                 statements: HashMap::new(),
                 portals: HashMap::new(),
                 cursors: HashMap::new(),
+                open,
                 source: String::new(),
                 statements_ended: 0,
                 is_noted: false,
@@ -162,7 +166,7 @@ pub(super) async fn refuse(writer: &mut (impl tokio::io::AsyncWrite + Unpin), fa
     drop(tokio::time::timeout(Duration::from_secs(1), farewell).await);
 }
 
-type Started = ((Arc<Shared>, Session), Settings, Registration);
+type Started = ((Arc<Shared>, Session), Settings, Registration, Arc<Open>);
 
 impl Connection {
     /// What a client is told between its login and its first statement.
@@ -206,14 +210,39 @@ impl Connection {
             queries_running_max: limits.queries_running_max,
         };
         let registration = shared.sessions.register(visitor, secret)?;
-        shared.catalog.install(&session, registration.process)?;
+        let open = Arc::new(Open::default());
+        let sessions = shared.sessions.clone();
+        let seat = Seat { process: registration.process, sessions, open: open.clone() };
+        shared.catalog.install(&session, seat)?;
         monitor::install(&shared, &session)?;
         for (name, value) in settings.reported() {
             wire.outbox.parameter_status(name, value);
         }
         wire.outbox.key_data(registration.process, secret);
         wire.outbox.ready(TransactionStatus::Idle);
-        Ok(((shared, session), settings, registration))
+        Ok(((shared, session), settings, registration, open))
+    }
+
+    /// Writes down what is open, where `sql` may ask for it.
+    pub(super) fn show_open(&self, sql: &str) {
+        if !Open::is_asked_by(sql) {
+            return;
+        }
+        let named = self.statements.iter().filter(|(name, _)| !name.is_empty());
+        let mut statements: Vec<OpenStatement> = named
+            .map(|(name, prepared)| OpenStatement {
+                name: name.clone(),
+                statement: prepared.source.clone(),
+                prepared_at: prepared.prepared_at,
+                parameters: prepared.parameters.clone(),
+                is_from_sql: prepared.is_from_sql,
+            })
+            .collect();
+        statements.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut cursors: Vec<_> =
+            self.cursors.iter().map(|(name, cursor)| cursor.shown(name)).collect();
+        cursors.sort_by(|a, b| a.name.cmp(&b.name));
+        self.open.put(statements, cursors);
     }
 
     async fn run(mut self) {

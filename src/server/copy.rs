@@ -5,6 +5,7 @@ use datafusion::sql::sqlparser::ast::{
     Statement,
 };
 
+use super::copy_rows::Form;
 use super::encode::CopyFormat;
 use super::names::folded;
 use super::outbox::ColumnDescription;
@@ -21,12 +22,12 @@ pub(super) struct CopyOut {
 /// What stands in the parentheses of a COPY.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Options {
-    pub(super) format: Option<String>,
-    pub(super) delimiter: Option<char>,
-    pub(super) null: Option<String>,
+    format: Option<String>,
+    delimiter: Option<char>,
+    null: Option<String>,
     pub(super) has_header: bool,
-    pub(super) quote: Option<char>,
-    pub(super) escape: Option<char>,
+    quote: Option<char>,
+    escape: Option<char>,
     quoted: Vec<Ident>,
     /// Columns that COPY FROM never, or always, finds NULL.
     pub(super) not_null: Vec<Ident>,
@@ -78,45 +79,14 @@ impl CopyOut {
     /// 22023 for a format that is none, 0A000 for options that do not go together, 42703 for a column
     /// that is not there.
     pub(super) fn format(&self, columns: &[ColumnDescription]) -> Result<CopyFormat> {
-        let options = &self.options;
-        let name = options.format.as_deref().unwrap_or("text");
-        let is_csv = name == "csv";
-        let only_csv =
-            options.quote.is_some() || options.escape.is_some() || !options.quoted.is_empty();
-        if only_csv && !is_csv {
-            return Err(unsupported("QUOTE, ESCAPE and FORCE_QUOTE need the format csv"));
-        }
-        let delimiter = one_byte(options.delimiter.unwrap_or(if is_csv { ',' } else { '\t' }))?;
-        match name {
-            "text" => {
-                if delimiter.is_ascii_alphanumeric() || b"\\.\n\r".contains(&delimiter) {
-                    return Err(unsupported("this delimiter cannot be told from a value"));
-                }
-                let null = options.null.clone().unwrap_or_else(|| "\\N".into());
-                Ok(CopyFormat::Text { delimiter, null })
-            }
-            "csv" => {
-                let quote = one_byte(options.quote.unwrap_or('"'))?;
-                if delimiter == quote || b"\n\r".contains(&delimiter) {
-                    return Err(unsupported("the delimiter must not be the quote or end a line"));
-                }
-                let escape = options.escape.map_or(Ok(quote), one_byte)?;
-                let null = options.null.clone().unwrap_or_default();
+        Ok(match self.options.form()? {
+            Form::Text { delimiter, null } => CopyFormat::Text { delimiter, null },
+            Form::Csv { delimiter, null, quote, escape } => {
                 let quoted = self.quoted(columns)?;
-                Ok(CopyFormat::Csv { delimiter, null, quote, escape, quoted })
+                CopyFormat::Csv { delimiter, null, quote, escape, quoted }
             }
-            "binary" => {
-                if options.delimiter.is_some() || options.null.is_some() || options.has_header {
-                    let message = "DELIMITER, NULL and HEADER need the format text or csv";
-                    return Err(unsupported(message));
-                }
-                Ok(CopyFormat::Binary)
-            }
-            other => {
-                let message = format!("COPY format \"{other}\" not recognized");
-                Err(Error::statement("22023", message))
-            }
-        }
+            Form::Binary => CopyFormat::Binary,
+        })
     }
 
     fn quoted(&self, columns: &[ColumnDescription]) -> Result<Vec<bool>> {
@@ -149,6 +119,51 @@ impl Options {
         options.into_iter().try_for_each(|option| read.take(option))?;
         legacy.into_iter().try_for_each(|option| read.take_legacy(option))?;
         Ok(read)
+    }
+
+    /// How the stream is written.
+    ///
+    /// # Errors
+    /// 22023 for a format that is none, 0A000 for options that do not go together.
+    pub(super) fn form(&self) -> Result<Form> {
+        let name = self.format.as_deref().unwrap_or("text");
+        let is_csv = name == "csv";
+        let is_forced = [&self.quoted, &self.not_null, &self.null_in_quotes]
+            .iter()
+            .any(|columns| !columns.is_empty());
+        if !is_csv && (self.quote.is_some() || self.escape.is_some() || is_forced) {
+            return Err(unsupported("QUOTE, ESCAPE and FORCE options need the format csv"));
+        }
+        let delimiter = one_byte(self.delimiter.unwrap_or(if is_csv { ',' } else { '\t' }))?;
+        match name {
+            "text" => {
+                if delimiter.is_ascii_alphanumeric() || b"\\.\n\r".contains(&delimiter) {
+                    return Err(unsupported("this delimiter cannot be told from a value"));
+                }
+                let null = self.null.clone().unwrap_or_else(|| "\\N".into());
+                Ok(Form::Text { delimiter, null })
+            }
+            "csv" => {
+                let quote = one_byte(self.quote.unwrap_or('"'))?;
+                if delimiter == quote || b"\n\r".contains(&delimiter) {
+                    return Err(unsupported("the delimiter must not be the quote or end a line"));
+                }
+                let escape = self.escape.map_or(Ok(quote), one_byte)?;
+                let null = self.null.clone().unwrap_or_default();
+                Ok(Form::Csv { delimiter, null, quote, escape })
+            }
+            "binary" => {
+                if self.delimiter.is_some() || self.null.is_some() || self.has_header {
+                    let message = "DELIMITER, NULL and HEADER need the format text or csv";
+                    return Err(unsupported(message));
+                }
+                Ok(Form::Binary)
+            }
+            other => {
+                let message = format!("COPY format \"{other}\" not recognized");
+                Err(Error::statement("22023", message))
+            }
+        }
     }
 
     /// Whether values are to be quoted, which only COPY TO does.
@@ -215,7 +230,7 @@ fn parsed(sql: &str) -> Result<Box<Query>> {
     parser.parse_query().map_err(wrong)
 }
 
-pub(super) fn one_byte(mark: char) -> Result<u8> {
+fn one_byte(mark: char) -> Result<u8> {
     u8::try_from(mark)
         .ok()
         .filter(u8::is_ascii)

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::cancel::Stops;
 use super::connection::Connection;
-use super::copy::{Options, one_byte, unsupported};
+use super::copy::{Options, unsupported};
 use super::copy_rows::{Forced, Form, RowReader};
 use super::fault::Fault;
 use super::framing::{Body, Frames};
@@ -54,50 +54,6 @@ impl CopyIn {
         }
     }
 
-    /// How the stream is written.
-    fn form(&self) -> Result<Form> {
-        let options = &self.options;
-        let name = options.format.as_deref().unwrap_or("text");
-        let is_csv = name == "csv";
-        let only_csv = options.quote.is_some()
-            || options.escape.is_some()
-            || !options.not_null.is_empty()
-            || !options.null_in_quotes.is_empty();
-        if only_csv && !is_csv {
-            return Err(unsupported("QUOTE, ESCAPE and FORCE options need the format csv"));
-        }
-        let delimiter = one_byte(options.delimiter.unwrap_or(if is_csv { ',' } else { '\t' }))?;
-        match name {
-            "text" => {
-                if delimiter.is_ascii_alphanumeric() || b"\\.\n\r".contains(&delimiter) {
-                    return Err(unsupported("this delimiter cannot be told from a value"));
-                }
-                let null = options.null.clone().unwrap_or_else(|| "\\N".into());
-                Ok(Form::Text { delimiter, null })
-            }
-            "csv" => {
-                let quote = one_byte(options.quote.unwrap_or('"'))?;
-                if delimiter == quote || b"\n\r".contains(&delimiter) {
-                    return Err(unsupported("the delimiter must not be the quote or end a line"));
-                }
-                let escape = options.escape.map_or(Ok(quote), one_byte)?;
-                let null = options.null.clone().unwrap_or_default();
-                Ok(Form::Csv { delimiter, null, quote, escape })
-            }
-            "binary" => {
-                if options.delimiter.is_some() || options.null.is_some() || options.has_header {
-                    let message = "DELIMITER, NULL and HEADER need the format text or csv";
-                    return Err(unsupported(message));
-                }
-                Ok(Form::Binary)
-            }
-            other => {
-                let message = format!("COPY format \"{other}\" not recognized");
-                Err(Error::statement("22023", message))
-            }
-        }
-    }
-
     fn forced(&self, schema: &SchemaRef) -> Result<Forced> {
         let among = |names: &[Ident]| -> Result<Vec<bool>> {
             let is_all = names.iter().any(|name| name.value == "*");
@@ -133,7 +89,7 @@ impl Connection {
     async fn copied(&mut self, copy: &CopyIn) -> Result<u64, Fault> {
         let stops = self.begin_said(Masked::of(&self.source))?;
         let schema = Box::pin(self.session.copied_columns(&copy.table, &copy.columns)).await?;
-        let (form, forced) = (copy.form()?, copy.forced(&schema)?);
+        let (form, forced) = (copy.options.form()?, copy.forced(&schema)?);
         let is_binary = matches!(form, Form::Binary);
         let table =
             copy.table.0.last().map_or(String::new(), |part| {

@@ -6,10 +6,12 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use chrono::{DateTime, Utc};
 use datafusion::sql::sqlparser::ast::{
     Declare, Expr, FetchDirection, Query as SqlQuery, Statement, Value,
 };
 
+use super::catalog::OpenCursor;
 use super::connection::Connection;
 use super::encode::{Form, Format};
 use super::fault::Fault;
@@ -71,6 +73,8 @@ pub(super) struct Cursor {
     /// Rows that it is past.
     position: u64,
     is_done: bool,
+    /// When it was declared.
+    declared_at: DateTime<Utc>,
 }
 
 impl Declared {
@@ -139,7 +143,7 @@ impl Connection {
             return Err(Fault::error("42P03", message));
         }
         Self::check_room(self.cursors.len(), "cursors")?;
-        let query = Query::new(Statement::Query(declared.query), None)?;
+        let query = Query::new(Statement::Query(declared.query), None);
         // Planned once now, so that what is wrong is told now; nothing runs before the first FETCH.
         let planned = guarded(query.plan(&self.session, &declared.values)).await?;
         let (_, columns) = planned?;
@@ -153,6 +157,7 @@ impl Connection {
             rows: None,
             position: 0,
             is_done: false,
+            declared_at: Utc::now(),
         };
         self.cursors.insert(declared.name, cursor);
         Ok(())
@@ -276,6 +281,17 @@ impl Cursor {
     pub(super) fn announced(&self) -> (Columns, Vec<Format>) {
         let format = if self.is_binary { Format::Binary } else { Format::Text };
         (self.columns.clone(), vec![format; self.columns.len()])
+    }
+
+    /// What `pg_cursors` says of it, which is called `name`.
+    pub(super) fn shown(&self, name: &str) -> OpenCursor {
+        OpenCursor {
+            name: name.to_owned(),
+            statement: self.query.source().to_owned(),
+            is_held: self.is_held,
+            is_binary: self.is_binary,
+            declared_at: self.declared_at,
+        }
     }
 
     fn rewind(&mut self) {

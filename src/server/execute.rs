@@ -73,7 +73,7 @@ impl Connection {
         match Command::of(statement) {
             Command::Query(statement) => {
                 self.check_transaction()?;
-                let query = Query::new(*statement, text)?;
+                let query = Query::new(*statement, text);
                 Box::pin(self.whole_query(&query, &Default::default())).await
             }
             Command::Execute { name, parameters } => {
@@ -83,7 +83,7 @@ impl Connection {
                 match (&prepared.query, prepared.command.clone()) {
                     (Some(query), _) => self.whole_query(query, &values).await,
                     (None, Some(Command::Write(statement))) => {
-                        let tag = Box::pin(self.write(&statement, &values)).await?;
+                        let tag = Box::pin(self.write(&statement, &values, None)).await?;
                         self.wire.outbox.complete(&tag);
                         Ok(())
                     }
@@ -123,7 +123,7 @@ impl Connection {
 
     /// Sends what a query gives as COPY does.
     async fn copy_out(&mut self, copy: &CopyOut) -> Result<u64, Fault> {
-        let query = Query::new(copy.statement.as_ref().clone(), None)?;
+        let query = Query::new(copy.statement.as_ref().clone(), None);
         self.all_rows(&query, &Default::default(), Some(copy)).await
     }
 
@@ -249,7 +249,7 @@ impl Connection {
             }
             Command::Fetch(fetch) => &Box::pin(self.fetch(&fetch, formats)).await?,
             Command::Write(statement) => {
-                &Box::pin(self.write(&statement, &Default::default())).await?
+                &Box::pin(self.write(&statement, &Default::default(), None)).await?
             }
             Command::CopyIn(copy) => {
                 let rows = Box::pin(self.copy_from(&copy)).await?;
@@ -394,7 +394,7 @@ impl Connection {
         let is_write =
             matches!(&prepared.command, Some(Command::Write(write)) if is_of_rows(write));
         if prepared.query.is_none() && !is_write {
-            let message = "only a query, INSERT, UPDATE or DELETE can be prepared";
+            let message = "only a query, INSERT, UPDATE, DELETE or MERGE can be prepared";
             return Err(Fault::error("42601", message));
         }
         self.statements.insert(name, Arc::new(prepared));

@@ -109,7 +109,8 @@ impl Connection {
         self.source.clone_from(&portal.prepared.source);
         if let Command::Write(statement) = &command {
             self.check_transaction()?;
-            let tag = Box::pin(self.write(statement, &portal.values)).await?;
+            let tag =
+                Box::pin(self.write(statement, &portal.values, Some(&portal.formats))).await?;
             self.wire.outbox.complete(&tag);
             return Ok(());
         }

@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 /// A number that only grows.
 #[derive(Debug, Default)]
@@ -104,7 +105,7 @@ impl Histogram {
 impl Metrics {
     /// Counts a statement of `role` that ended with `sqlstate`; `phases` are those of [`PHASES`].
     pub(super) fn query(&self, role: &str, sqlstate: &str, phases: [Duration; PHASES.len()]) {
-        let mut by_role = self.by_role.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut by_role = self.by_role.lock();
         let of_role = match by_role.get_mut(role) {
             Some(of_role) => of_role,
             None => by_role.entry(role.to_owned()).or_default(),
@@ -156,7 +157,7 @@ impl Metrics {
     }
 
     fn roles(&self, out: &mut String) {
-        let by_role = self.by_role.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let by_role = self.by_role.lock().clone();
         let mut totals = vec![];
         for (role, of_role) in &by_role {
             let role = escaped(role);

@@ -49,9 +49,11 @@ mod wire;
 mod write;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
+
+use parking_lot::RwLock;
 
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
@@ -97,7 +99,7 @@ impl Shared {
     }
 
     fn encryption(&self) -> Encryption {
-        self.encryption.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.encryption.read().clone()
     }
 
     /// Reads the certificate again; one that cannot be trusted changes nothing.
@@ -106,7 +108,7 @@ impl Shared {
         let is_ok = outcome.is_ok();
         match outcome {
             Ok(next) => {
-                *self.encryption.write().unwrap_or_else(PoisonError::into_inner) = next;
+                *self.encryption.write() = next;
                 tracing::info!("the certificate was read again");
             }
             Err(error) => {
@@ -196,6 +198,7 @@ impl Server {
         let Self { shared, listener, http, hangup } = self;
         let tasks = TaskTracker::new();
         tokio::spawn(http::serve(http, shared.clone()));
+        shared.engine.plan_views();
         let refreshing = tokio::spawn(refresh(shared.clone()));
         let guarding = tokio::spawn(guard::watch(shared.clone()));
         let version = env!("CARGO_PKG_VERSION");
@@ -257,7 +260,12 @@ async fn refresh(shared: Arc<Shared>) {
         tokio::time::sleep(interval).await;
         shared.roles.reload(&shared.engine, false).await;
         match shared.engine.refresh().await {
-            Ok(_) => is_failing = false,
+            Ok(is_new) => {
+                is_failing = false;
+                if is_new {
+                    shared.engine.plan_views();
+                }
+            }
             Err(error) => {
                 METRICS.refresh_failures.add(1);
                 if !is_failing {

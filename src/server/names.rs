@@ -10,7 +10,11 @@ use crate::session::{column_name, outermost};
 /// `None` where they are the engine's to say: behind a `*`, and for anything but a SELECT.
 pub(super) fn of(statement: &Statement) -> Option<Vec<String>> {
     let Statement::Query(query) = statement else { return None };
-    let items = &outermost(query)?.projection;
+    of_items(&outermost(query)?.projection)
+}
+
+/// Names of the columns that `items` are.
+pub(super) fn of_items(items: &[SelectItem]) -> Option<Vec<String>> {
     items
         .iter()
         .map(|item| match item {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
+use chrono::{DateTime, Utc};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::{Expr, Statement};
@@ -15,6 +16,7 @@ use super::outbox::ColumnDescription;
 use super::parameters::{self, Sent};
 use super::rows::{self, Rows};
 use super::statement::Command;
+use super::write::returning_columns;
 use crate::error::{Error, Result};
 use crate::session::{Session, Write};
 
@@ -32,11 +34,16 @@ pub(super) type Columns = Vec<ColumnDescription>;
 
 impl Query {
     /// Takes over what only Postgres says like that; `text` is the client's, if it holds only this.
-    pub(super) fn new(statement: Statement, text: Option<&str>) -> Result<Self> {
+    pub(super) fn new(statement: Statement, text: Option<&str>) -> Self {
         let names = names::of(&statement);
         let source = text.map_or_else(|| statement.to_string(), str::to_owned);
-        let statement = catalog::rewrite(statement, text)?;
-        Ok(Self { statement, names, source, said: OnceLock::new() })
+        let statement = catalog::rewrite(statement);
+        Self { statement, names, source, said: OnceLock::new() }
+    }
+
+    /// Its text.
+    pub(super) fn source(&self) -> &str {
+        &self.source
     }
 
     /// What is written down of it.
@@ -72,6 +79,10 @@ pub(super) struct Prepared {
     pub(super) columns: Option<Columns>,
     /// What the client said.
     pub(super) source: String,
+    /// When it was prepared.
+    pub(super) prepared_at: DateTime<Utc>,
+    /// Whether PREPARE made it, and not a message of the protocol.
+    pub(super) is_from_sql: bool,
 }
 
 impl Prepared {
@@ -94,6 +105,8 @@ impl Prepared {
                 parameters: vec![],
                 columns: None,
                 source,
+                prepared_at: Utc::now(),
+                is_from_sql: false,
             });
         };
         Self::of(session, statement, Some(sql), declared).await
@@ -107,13 +120,14 @@ impl Prepared {
         declared_types: &[u32],
     ) -> Result<Self> {
         let source = text.map_or_else(|| statement.to_string(), str::to_owned);
+        let (prepared_at, is_from_sql) = (Utc::now(), text.is_none());
         let count = parameters::count(&mut statement)?.max(declared_types.len());
         let command = Command::of(statement);
         let Command::Query(statement) = &command else {
-            let columns = command.columns();
+            let mut columns = command.columns();
             let parameters = match &command {
                 Command::Declare(declared) if count > 0 => {
-                    infer(session, declared.statement(), None, count, declared_types).await?
+                    infer(session, declared.statement(), count, declared_types).await?
                 }
                 // Asked even without parameters: what is wrong with a write is told at once.
                 Command::Write(statement) if is_of_rows(statement) || count > 0 => {
@@ -121,16 +135,34 @@ impl Prepared {
                 }
                 _ => vec![],
             };
-            return Ok(Self { command: Some(command), query: None, parameters, columns, source });
+            if let Command::Write(statement) = &command {
+                let mut statement = statement.as_ref().clone();
+                let nulls = parameters.iter().enumerate();
+                let nulls = nulls.map(|(at, oid)| (at + 1, parameters::null(*oid))).collect();
+                parameters::substitute(&mut statement, &nulls);
+                if let Some(write) = Write::of(&statement) {
+                    columns = returning_columns(session, &write).await?;
+                }
+            }
+            let command = Some(command);
+            let query = None;
+            return Ok(Self {
+                command,
+                query,
+                parameters,
+                columns,
+                source,
+                prepared_at,
+                is_from_sql,
+            });
         };
-        let query = Query::new(statement.as_ref().clone(), text)?;
-        let parameters =
-            infer(session, statement.as_ref().clone(), text, count, declared_types).await?;
+        let query = Query::new(statement.as_ref().clone(), text);
+        let parameters = infer(session, statement.as_ref().clone(), count, declared_types).await?;
         let nulls = parameters.iter().enumerate();
         let nulls = nulls.map(|(at, oid)| (at + 1, parameters::null(*oid))).collect();
         let (_, columns) = query.plan(session, &nulls).await?;
         let (command, query, columns) = (Some(command), Some(query), Some(columns));
-        Ok(Self { command, query, parameters, columns, source })
+        Ok(Self { command, query, parameters, columns, source, prepared_at, is_from_sql })
     }
 
     /// The literals of the values that Bind brings.
@@ -174,7 +206,10 @@ impl Prepared {
 
 /// Whether `statement` writes rows into a table that is there.
 pub(super) fn is_of_rows(statement: &Statement) -> bool {
-    matches!(statement, Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_))
+    matches!(
+        statement,
+        Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) | Statement::Merge(_)
+    )
 }
 
 /// Types of the parameters of a write.
@@ -207,7 +242,6 @@ async fn infer_write(
 async fn infer(
     session: &Session,
     mut statement: Statement,
-    text: Option<&str>,
     count: usize,
     declared: &[u32],
 ) -> Result<Vec<u32>> {
@@ -216,12 +250,10 @@ async fn infer(
     known.extend(given.map(|(at, oid)| (at + 1, *oid)));
     if (1..=count).any(|number| !known.contains_key(&number)) {
         let lists = parameters::any_to_in(&mut statement);
-        // The text still has what was just changed.
-        let text = text.filter(|_| lists.is_empty());
-        let mut query = Query::new(statement, text)?;
+        let mut statement = catalog::rewrite(statement);
         let nulls = known.iter().map(|(number, oid)| (*number, parameters::null(*oid))).collect();
-        parameters::substitute(&mut query.statement, &nulls);
-        for (name, data_type) in session.parameter_types(query.statement).await? {
+        parameters::substitute(&mut statement, &nulls);
+        for (name, data_type) in session.parameter_types(statement).await? {
             let Some(number) = name.strip_prefix('$').and_then(|n| n.parse().ok()) else {
                 continue;
             };

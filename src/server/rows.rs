@@ -15,7 +15,7 @@ use super::outbox::ColumnDescription;
 use super::turns::Turn;
 use super::wire::{FLUSH_BYTES, Wire};
 use crate::error::{Error, Result};
-use crate::session::Usage;
+use crate::session::{APART, Usage};
 
 /// A query that runs, and what of its rows is not sent yet.
 pub(super) struct Rows {
@@ -234,8 +234,9 @@ pub(super) fn columns(schema: &Schema, names: Option<&[String]>) -> Result<Vec<C
     fields.iter().enumerate().map(describe).collect()
 }
 
-/// The engine's own name, without what tells `oid` from that of a `*` behind it.
+/// The engine's own name, without what tells it from another that is the same.
 fn plain(field: &datafusion::arrow::datatypes::Field) -> String {
     let name = field.name();
+    let name = name.split(APART).next().unwrap_or(name);
     name.strip_prefix("__alias_").unwrap_or(name).to_owned()
 }

@@ -22,6 +22,7 @@ impl Connection {
     /// # Errors
     /// As [`Connection::begin_said`].
     pub(super) fn begin_query(&self, query: &Query) -> Result<Stops, Fault> {
+        self.show_open(query.source());
         self.begin_said(query.said())
     }
 

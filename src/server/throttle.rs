@@ -7,8 +7,9 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use crate::config::Config;
 
@@ -63,14 +64,14 @@ impl Throttle {
 
     /// How long `address` is refused for, if it is.
     pub(super) fn refused(&self, address: IpAddr, now: Instant) -> Option<Duration> {
-        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = self.counts.lock();
         let until = counts.addresses.get(&network(address))?.refused_until?;
         until.checked_duration_since(now).filter(|left| !left.is_zero())
     }
 
     /// Counts a failure; how long its answer waits.
     pub(super) fn failed(&self, user: &str, address: IpAddr, now: Instant) -> Duration {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.counts.lock();
         let network = network(address);
         let of_address = entry(&mut counts.addresses, network, now);
         of_address.count += 1;
@@ -87,7 +88,7 @@ impl Throttle {
 
     /// Forgets the failures of `user` from `address`.
     pub(super) fn succeeded(&self, user: &str, address: IpAddr) {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.counts.lock();
         counts.users.remove(&(hashed(user), network(address)));
     }
 
@@ -186,7 +187,7 @@ mod tests {
                 now + Duration::from_micros(n.into()),
             );
         }
-        let counts = throttle.counts.lock().expect("no panic");
+        let counts = throttle.counts.lock();
         assert_eq!((counts.addresses.len(), counts.users.len()), (KEPT_MAX, KEPT_MAX));
     }
 }

@@ -3,11 +3,14 @@
 //! Roles take turns, and within a role the query that waits longest goes first.
 //! A result that takes long to send is no reason for others to wait: after [`SLICE`] its query lets
 //! those go first that wait, and goes on when its turn comes again.
+//! Nor is a result that takes long to make: of those that last, half as many as may run do not
+//! count, so that reports never hold every turn that a dashboard waits for.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::activity::Phase;
@@ -18,6 +21,8 @@ use crate::config::Config;
 
 /// Time after which a query that sends rows lets others go first.
 const SLICE: Duration = Duration::from_millis(100);
+/// Time after which a query lasts.
+const LASTING: Duration = Duration::from_millis(500);
 /// Queries of the catalog, and of constants, that run at once.
 const LIGHT_RUNNING_MAX: usize = 4;
 /// And that wait.
@@ -35,10 +40,18 @@ pub(super) struct Turns {
 
 #[derive(Debug, Default)]
 struct State {
-    running: usize,
-    by_role: HashMap<String, usize>,
+    running: Vec<Running>,
+    /// Permits given so far (count).
+    given: u64,
     /// Roles with queries that wait; the first is served next.
     queues: VecDeque<Queue>,
+}
+
+#[derive(Debug)]
+struct Running {
+    number: u64,
+    role: String,
+    since: Instant,
 }
 
 #[derive(Debug)]
@@ -59,7 +72,8 @@ struct Waiting {
 #[derive(Debug)]
 struct Permit {
     turns: Arc<Turns>,
-    role: String,
+    /// 0 once it was given back.
+    number: u64,
 }
 
 /// One query's turn; given back when dropped.
@@ -96,12 +110,12 @@ impl Turns {
 
     /// Queries that wait (count).
     pub(super) fn waiting(&self) -> usize {
-        self.lock().waiting().count()
+        self.state.lock().waiting().count()
     }
 
     /// Queries that run (count).
     pub(super) fn running(&self) -> usize {
-        self.lock().running
+        self.state.lock().running.len()
     }
 
     /// Waits for a turn.
@@ -127,9 +141,9 @@ impl Turns {
         turn.permit = Some(tokio::select! {
             biased;
             fault = stops.stopped(frames) => return Err(fault),
-            permit = tokio::time::timeout(self.wait_limit, permit) => match permit {
-                Ok(Ok(permit)) => permit,
-                Ok(Err(_)) => return Err(busy("too many queries are waiting")),
+            permit = tokio::time::timeout(self.wait_limit, self.granted(permit)) => match permit {
+                Ok(Some(permit)) => permit,
+                Ok(None) => return Err(busy("too many queries are waiting")),
                 Err(_) => return Err(busy("the query waited too long for its turn")),
             },
         });
@@ -147,7 +161,7 @@ impl Turns {
         has_begun: bool,
     ) -> Result<oneshot::Receiver<Permit>, Fault> {
         let (permit, receiver) = oneshot::channel();
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let at = match state.queues.iter().position(|queue| queue.role == role) {
             Some(at) => at,
             None => {
@@ -166,23 +180,31 @@ impl Turns {
         Ok(receiver)
     }
 
-    /// Lets run who may.
-    fn grant(self: &Arc<Self>, state: &mut State) {
-        while state.running < self.running_max {
-            let Some((role, waiting)) = state.next() else { return };
-            let permit = Permit { turns: self.clone(), role: role.clone() };
-            *state.by_role.entry(role).or_default() += 1;
-            state.running += 1;
-            if let Err(permit) = waiting.permit.send(permit) {
-                // Its client went away meanwhile. What it gives back is taken here and not when it
-                // is dropped, which would wait for the lock that is held.
-                state.give_back(&permit.into_role());
+    /// The permit when it comes; `None` if the query is sent away. Nobody says when a query that
+    /// runs begins to last: who waits looks.
+    async fn granted(self: &Arc<Self>, mut permit: oneshot::Receiver<Permit>) -> Option<Permit> {
+        loop {
+            match tokio::time::timeout(SLICE, &mut permit).await {
+                Ok(permit) => return permit.ok(),
+                Err(_) => self.grant(&mut self.state.lock()),
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Lets run who may.
+    fn grant(self: &Arc<Self>, state: &mut State) {
+        while state.counted(self.running_max / 2) < self.running_max {
+            let Some((role, waiting)) = state.next() else { return };
+            state.given += 1;
+            let number = state.given;
+            let permit = Permit { turns: self.clone(), number };
+            state.running.push(Running { number, role, since: Instant::now() });
+            if let Err(permit) = waiting.permit.send(permit) {
+                // Its client went away meanwhile. What it gives back is taken here and not when it
+                // is dropped, which would wait for the lock that is held.
+                state.give_back(permit.into_number());
+            }
+        }
     }
 }
 
@@ -198,9 +220,9 @@ impl State {
             queue.waiting.retain(|waiting| !waiting.permit.is_closed());
             !queue.waiting.is_empty()
         });
-        let by_role = &self.by_role;
+        let all = &self.running;
         let at = self.queues.iter().position(|queue| {
-            let running = by_role.get(&queue.role).copied().unwrap_or(0);
+            let running = all.iter().filter(|running| running.role == queue.role).count();
             queue.waiting.front().is_some_and(|waiting| running < waiting.role_max)
         })?;
         let mut queue = self.queues.remove(at)?;
@@ -230,31 +252,30 @@ impl State {
         false
     }
 
-    fn give_back(&mut self, role: &str) {
-        self.running -= 1;
-        if let Some(running) = self.by_role.get_mut(role) {
-            *running -= 1;
-            if *running == 0 {
-                self.by_role.remove(role);
-            }
-        }
+    /// Queries that run, without up to `lasting_max` of those that last (count).
+    fn counted(&self, lasting_max: usize) -> usize {
+        let lasting = self.running.iter().filter(|running| running.since.elapsed() > LASTING);
+        self.running.len() - lasting.count().min(lasting_max)
+    }
+
+    fn give_back(&mut self, number: u64) {
+        self.running.retain(|running| running.number != number);
     }
 }
 
 impl Permit {
-    /// Its role; it is not given back.
-    fn into_role(mut self) -> String {
-        std::mem::take(&mut self.role)
+    /// Its number; it is not given back.
+    fn into_number(mut self) -> u64 {
+        std::mem::take(&mut self.number)
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        // No role has an empty name: such a permit was given back.
-        if !self.role.is_empty() {
+        if self.number > 0 {
             let turns = self.turns.clone();
-            let mut state = turns.lock();
-            state.give_back(&self.role);
+            let mut state = turns.state.lock();
+            state.give_back(self.number);
             turns.grant(&mut state);
         }
     }
@@ -293,8 +314,8 @@ impl Turn {
         let outcome = tokio::select! {
             biased;
             fault = stops.stopped(frames) => Err(fault),
-            permit = permit => {
-                self.permit = permit.ok();
+            permit = self.turns.granted(permit) => {
+                self.permit = permit;
                 Ok(())
             }
         };
@@ -356,7 +377,7 @@ mod tests {
                 // As a whole, or its wire would be closed before it has its turn.
                 let client = &mut client;
                 let turn = turns.take(&client.stops, &mut client.frames).await.expect("its turn");
-                done.lock().expect("no panic").push(name);
+                done.lock().push(name);
                 drop(turn);
             }));
             tokio::task::yield_now().await;
@@ -365,7 +386,7 @@ mod tests {
         for task in tasks {
             task.await.expect("no panic");
         }
-        let done = done.lock().expect("no panic");
+        let done = done.lock();
         done.clone()
     }
 
@@ -418,6 +439,27 @@ mod tests {
         assert!(
             futures::poll!(&mut takes[1]).is_ready() && futures::poll!(&mut takes[4]).is_ready()
         );
+    }
+
+    #[tokio::test]
+    async fn half_of_those_that_last_do_not_count() {
+        let (turns, sessions) = (turns(2, 8), Arc::new(Sessions::default()));
+        let mut clients: Vec<Client> =
+            ["a", "b", "c", "d"].iter().map(|role| client(&sessions, role)).collect();
+        let mut takes: Vec<_> = clients
+            .iter_mut()
+            .map(|client| Box::pin(turns.take(&client.stops, &mut client.frames)))
+            .collect();
+        let mut last = takes.pop().expect("four");
+        let mut third = takes.pop().expect("three");
+        let running = futures::future::join_all(takes).await;
+        assert!(futures::poll!(&mut third).is_pending(), "two run");
+        let third =
+            tokio::time::timeout(LASTING * 4, third).await.expect("they last").expect("runs");
+        let waits = tokio::time::timeout(LASTING * 2, &mut last).await;
+        assert!(waits.is_err(), "one of two does not count, however many last");
+        drop((running, third));
+        last.await.expect("its turn");
     }
 
     #[tokio::test]

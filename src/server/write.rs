@@ -6,29 +6,51 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::sql::sqlparser::ast::{Expr, Statement};
 
 use super::connection::Connection;
+use super::encode::{Form, Format};
 use super::fault::Fault;
 use super::masking::Masked;
 use super::outbox::TransactionStatus;
-use super::rows::guarded;
+use super::prepared::Columns;
+use super::rows::{Rows, Sending, guarded};
 use super::statement::Command;
-use super::{catalog, names, parameters};
-use crate::session::Write;
+use super::{catalog, names, parameters, rows, settings};
+use crate::error::Result;
+use crate::session::{Session, Write};
 
 /// What is told of a COMMIT of nothing.
 const NO_TRANSACTION: &str = "there is no transaction in progress";
 
+/// What Postgres calls the columns of RETURNING; `None` behind a `*`.
+fn returning_names(write: &Write) -> Option<Vec<String>> {
+    names::of_items(write.returning()?)
+}
+
+/// The columns that RETURNING of `write` gives; `None` without it.
+///
+/// # Errors
+/// What the planner finds wrong with it.
+pub(super) async fn returning_columns(session: &Session, write: &Write) -> Result<Option<Columns>> {
+    let Some(statement) = session.returning(write)? else { return Ok(None) };
+    let plan = session.plan(statement).await?;
+    rows::columns(plan.schema().as_arrow(), returning_names(write).as_deref()).map(Some)
+}
+
 impl Connection {
     /// Does what `statement` writes, with `values` in the place of its parameters; the tag.
+    ///
+    /// What RETURNING gives is sent in `formats`, which Bind brings; without them it is announced.
     pub(super) async fn write(
         &mut self,
         statement: &Statement,
         values: &BTreeMap<usize, Expr>,
+        formats: Option<&[Format]>,
     ) -> Result<String, Fault> {
         let begun = Instant::now();
-        let outcome = self.written(statement, values).await;
+        let outcome = self.written(statement, values, formats).await;
         match &outcome {
             Ok((_, rows)) => self.ended(begun, *rows, 0, None),
             Err(fault) => self.ended(begun, 0, 0, Some(fault)),
@@ -40,6 +62,7 @@ impl Connection {
         &mut self,
         statement: &Statement,
         values: &BTreeMap<usize, Expr>,
+        formats: Option<&[Format]>,
     ) -> Result<(String, u64), Fault> {
         let mut statement = statement.clone();
         parameters::substitute(&mut statement, values);
@@ -58,13 +81,14 @@ impl Connection {
         if let Some(query) = write.query_mut() {
             let asked = Statement::Query(query.clone());
             let found = names::of(&asked);
-            if let Statement::Query(rewritten) = catalog::rewrite(asked, None)? {
+            if let Statement::Query(rewritten) = catalog::rewrite(asked) {
                 *query = rewritten;
             }
             write.name_columns(found);
         }
+        let returning = returning_names(&write);
         let stops = self.begin_said(Masked::of_statement(&self.source, &statement))?;
-        let _turn = self.shared.turns.take(&stops, &mut self.wire.frames).await?;
+        let mut turn = self.shared.turns.take(&stops, &mut self.wire.frames).await?;
         let written = tokio::select! {
             biased;
             fault = stops.stopped(&mut self.wire.frames) => return Err(fault),
@@ -73,6 +97,19 @@ impl Connection {
         for notice in &written.notices {
             let fault = Fault::notice(notice.sqlstate, notice.message.clone());
             self.wire.outbox.notice(&fault);
+        }
+        if let Some(returned) = written.returned {
+            let columns = rows::columns(&returned.schema, returning.as_deref())?;
+            if formats.is_none() {
+                self.wire.outbox.row_description(&columns, &[]);
+            }
+            let batches = futures::stream::iter(returned.batches.into_iter().map(Ok));
+            let stream = RecordBatchStreamAdapter::new(returned.schema, batches);
+            let zone = settings::zone(&self.session);
+            let form = Form::Rows(formats.unwrap_or_default());
+            let sending = Sending { form, zone, rows_max: 0 };
+            let mut rows = Rows::new(Box::pin(stream));
+            Box::pin(rows.send(sending, &mut self.wire, &stops, &mut turn)).await?;
         }
         self.settle_if_alone().await?;
         Ok((written.tag, written.rows))

@@ -7,7 +7,9 @@
 //! Row policies and masks are in [`Policies`], because views see through them too.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+
+use parking_lot::RwLock;
 
 use super::policy::Policies;
 use crate::schema::{CRM, MART, OPS, REPORTS};
@@ -135,7 +137,7 @@ impl Sight {
         let mut reads: Vec<Scope> = vec![Scope::schema(CRM)];
         reads.extend(REPORTS.iter().map(|schema| Scope::schema(schema)));
         reads.extend((!is_limited).then(|| Scope::schema(MART)));
-        let ops = ["as_of", "quarters", "ingest_runs", "quarantine"];
+        let ops = ["as_of", "freshness", "quarters", "ingest_runs", "quarantine"];
         reads.extend(ops.map(|relation| Scope::relation(OPS, relation)));
         Self { reads, hides: vec![] }
     }
@@ -322,11 +324,11 @@ impl Granted {
 
     /// What the session may.
     pub fn now(&self) -> Arc<Access> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.read().clone()
     }
 
     pub(super) fn become_now(&self, access: Arc<Access>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = access;
+        *self.0.write() = access;
     }
 }
 

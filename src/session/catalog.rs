@@ -11,9 +11,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::ViewTable;
@@ -23,6 +25,7 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::{LogicalPlan, TableType};
 use datafusion::sql::parser::Statement as EngineStatement;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::OnceCell;
 
 use super::access::{Access, Granted};
@@ -122,7 +125,7 @@ impl Generation {
         let mut made = lake.made().await?;
         // Again if a transaction commits meanwhile: its tables are seen together or not at all.
         loop {
-            let mut loaded = Self::load_with(lake, views, &definer, &token, &made).await?;
+            let mut loaded = Self::load_with(lake, views, &definer, &token, &made, None).await?;
             let newest = lake.made().await?;
             if newest == made {
                 if let Some(before) = &before {
@@ -134,12 +137,13 @@ impl Generation {
         }
     }
 
-    async fn load_with(
+    pub(super) async fn load_with(
         lake: &Lake,
         views: &[ViewDefinition],
         definer: &Definer,
         token: &str,
         made: &Arc<Made>,
+        instant: Option<DateTime<Utc>>,
     ) -> Result<Self> {
         let mut stored: BTreeMap<String, BTreeMap<String, Relation>> = BTreeMap::new();
         for table in schema::tables() {
@@ -155,8 +159,20 @@ impl Generation {
         for schema in [schema::RAW, schema::MART] {
             stored.entry(schema.into()).or_default();
         }
+        // What was made over SQL is no part of the past.
+        let left_out = match instant {
+            Some(_) => lake.made().await?,
+            None => Arc::default(),
+        };
         for name in lake.tables().await? {
-            if let Some(table) = lake.table(&name, At::Latest).await? {
+            if left_out.table(&name).is_some() {
+                continue;
+            }
+            let at = instant.map_or(At::Latest, At::Timestamp);
+            let table = lake.table(&name, at).await?;
+            let is_then =
+                |table: &Arc<LakeTable>| instant.is_none_or(|i| table.committed_at() <= i);
+            if let Some(table) = table.filter(is_then) {
                 let tables = stored.entry(name.schema).or_default();
                 tables.insert(name.table, Relation::Stored(table));
             }
@@ -215,6 +231,20 @@ impl Generation {
                 _ => None,
             })
         })
+    }
+
+    /// Plans every view of `sql/`, so that the first question about the catalog need not.
+    ///
+    /// One that cannot be planned is told to whoever reads it.
+    pub(super) async fn plan_views(self: &Arc<Self>, goes_on: impl Fn() -> bool) {
+        for relation in self.schemas.values().flat_map(|relations| relations.values()) {
+            match relation {
+                Relation::View(view) if goes_on() => {
+                    drop(view.table(self.clone(), &Arc::default()).await);
+                }
+                _ => {}
+            }
+        }
     }
 
     /// What `name` is, as its policies among `policies` leave it.
@@ -339,7 +369,7 @@ impl LazyView {
         policies: &Arc<Policies>,
     ) -> EngineResult<Arc<dyn TableProvider>> {
         let planned = {
-            let mut all = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut all = self.planned.lock();
             all.entry(policies.clone()).or_default().clone()
         };
         let planned = planned
@@ -388,7 +418,7 @@ impl SessionCatalog {
 
     /// Puts `table` beside those of `schema`.
     pub(super) fn add_table(&self, schema: &str, name: &str, table: Arc<dyn TableProvider>) {
-        let mut beside = self.beside.write().unwrap_or_else(PoisonError::into_inner);
+        let mut beside = self.beside.write();
         let tables = Arc::make_mut(beside.entry(schema.to_owned()).or_default());
         tables.insert(name.to_owned(), table);
     }
@@ -401,11 +431,11 @@ impl SessionCatalog {
 
     /// Shows `overlay` over what all see.
     pub(super) fn show(&self, overlay: Overlay) {
-        *self.overlay.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(overlay);
+        *self.overlay.write() = Arc::new(overlay);
     }
 
     pub(super) fn overlay(&self) -> Arc<Overlay> {
-        self.overlay.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.overlay.read().clone()
     }
 
     /// What was made over SQL, as this session sees it.
@@ -413,10 +443,19 @@ impl SessionCatalog {
         self.generation().made().clone()
     }
 
+    /// Columns of the stored table `name`.
+    pub(super) fn stored_columns(&self, name: &TableName) -> Option<SchemaRef> {
+        let generation = self.generation();
+        match generation.schemas.get(&name.schema)?.get(&name.table)? {
+            Relation::Stored(table) => Some(table.provider().schema()),
+            _ => None,
+        }
+    }
+
     /// Goes to `next`, unless pinned.
     pub(super) fn advance(&self, next: Arc<Generation>) {
         if !self.is_pinned.load(Ordering::Acquire) {
-            *self.generation.write().unwrap_or_else(PoisonError::into_inner) = next;
+            *self.generation.write() = next;
         }
     }
 
@@ -426,13 +465,13 @@ impl SessionCatalog {
     }
 
     fn generation(&self) -> Arc<Generation> {
-        self.generation.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.generation.read().clone()
     }
 }
 
 impl CatalogProvider for SessionCatalog {
     fn schema_names(&self) -> Vec<String> {
-        let added = self.added.read().unwrap_or_else(PoisonError::into_inner);
+        let added = self.added.read();
         let (generation, access) = (self.generation(), self.granted.now());
         let seen = generation.schemas.keys().filter(|name| access.sees_schema(name));
         let mut names: Vec<String> = seen.chain(added.keys()).cloned().collect();
@@ -442,14 +481,14 @@ impl CatalogProvider for SessionCatalog {
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
-        let added = self.added.read().unwrap_or_else(PoisonError::into_inner);
+        let added = self.added.read();
         if let Some(schema) = added.get(name) {
             return Some(schema.clone());
         }
         let (generation, access) = (self.generation(), self.granted.now());
         let exists = generation.schemas.contains_key(name) && access.sees_schema(name);
         let overlay = self.overlay();
-        let beside = self.beside.read().unwrap_or_else(PoisonError::into_inner);
+        let beside = self.beside.read();
         let beside = beside.get(name).cloned();
         if !exists && !overlay.is_about(name) && !access.owns(name) {
             return Some(BesideSchema::over(None, beside?));
@@ -468,7 +507,7 @@ impl CatalogProvider for SessionCatalog {
         name: &str,
         schema: Arc<dyn SchemaProvider>,
     ) -> EngineResult<Option<Arc<dyn SchemaProvider>>> {
-        let mut added = self.added.write().unwrap_or_else(PoisonError::into_inner);
+        let mut added = self.added.write();
         Ok(added.insert(name.to_owned(), schema))
     }
 }

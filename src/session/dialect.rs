@@ -5,6 +5,7 @@
 //! What the parser knows and the engine does not, or takes for something else, is reworded in the
 //! syntax tree, part by part from the inside: see [`reword`].
 
+mod binding;
 mod calls;
 mod casts;
 mod expressions;
@@ -23,9 +24,14 @@ use datafusion::sql::sqlparser::tokenizer::{Span, Token, TokenWithSpan, Word};
 
 use crate::error::{Error, Result};
 
+pub(super) use binding::bind;
 pub use literals::array_elements;
 pub use names::{column_name, folded, outermost};
 pub(super) use patterns::{regular, similar};
+pub(super) use phrase::{made, string};
+
+/// Stands before the first bound of a BETWEEN whose bounds may be in either order.
+const SYMMETRIC: &str = "runrate.symmetric";
 
 /// Target of a FETCH that stands for a MOVE.
 pub const MOVED: &str = "runrate.moved";
@@ -64,6 +70,16 @@ fn small_words(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
             let middle = if is_word(&token.token, "ISNULL") { vec![] } else { vec![word("NOT")] };
             let words = std::iter::once(word("IS")).chain(middle).chain([word("NULL")]);
             made.extend(words.map(|word| placed(word, span)));
+        } else if is_word(&token.token, "SYMMETRIC")
+            && before.is_some_and(|before| is_word(before, "BETWEEN"))
+        {
+            // A mark that holds faster than any operator behind it; see `expressions::between`.
+            let mark = Token::Word(Word {
+                value: SYMMETRIC.to_owned(),
+                quote_style: Some('"'),
+                keyword: Keyword::NoKeyword,
+            });
+            made.extend([placed(mark, span), placed(Token::Caret, span)]);
         } else if is_word(&token.token, "FROM") && before.is_some_and(|b| is_any(b, &sides)) {
             made.push(placed(Token::SingleQuotedString(" ".into()), span));
             made.push(token);
@@ -217,6 +233,10 @@ impl VisitorMut for Rewording {
 
     fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
         flow(relations::reword(factor))
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        flow(expressions::between(expr))
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {

@@ -27,6 +27,25 @@ pub(super) fn check_statement(statement: &Statement) -> Result<()> {
     }
 }
 
+/// Refuses EXPLAIN ANALYZE: it runs a statement for its figures, and counts rows of what is hidden.
+pub(super) fn check_not_measured(statement: &Statement) -> Result<()> {
+    match statement {
+        Statement::Explain { analyze, options, statement, .. } => {
+            let mut options = options.iter().flatten();
+            if !analyze && !options.any(|o| o.name.value.eq_ignore_ascii_case("analyze")) {
+                return check_not_measured(statement);
+            }
+            Err(Error::Statement {
+                sqlstate: "42501",
+                message: "permission denied: EXPLAIN ANALYZE is not for roles of the profile bi"
+                    .into(),
+                hint: Some("EXPLAIN shows the plan; an analyst's role may measure it.".into()),
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Stops at a query, however deep, that writes or locks.
 struct Reading;
 

@@ -42,11 +42,12 @@ pub fn parse(sql: &str, bytes_max: usize) -> Result<Vec<Statement>> {
         .map_err(|e| Error::statement("42601", format!("syntax error: {e}")))?;
     check(&tokens)?;
     let tokens = dialect::reworded(tokens);
-    let statements = Parser::new(&dialect)
+    let mut statements = Parser::new(&dialect)
         .with_recursion_limit(NESTING_MAX)
         .with_tokens_with_locations(tokens)
         .parse_statements()
         .map_err(|e| Error::statement("42601", syntax_message(&e.to_string())))?;
+    statements.iter_mut().for_each(dialect::bind);
     statements.iter().try_for_each(references::check)?;
     Ok(statements)
 }

@@ -15,7 +15,7 @@ use datafusion::sql::parser::Statement as EngineStatement;
 
 use super::catalog::SeenSchema;
 use super::expand::TableFunctions;
-use super::{dialect, gate, limits, repeats};
+use super::{dialect, gate, lateral, limits, numbered, repeats};
 use crate::error::{Error, Result};
 use crate::lake::MadeView;
 
@@ -99,6 +99,7 @@ impl ViewPlanner {
         // Boxed: a view over views plans them in turn.
         let planning = Box::pin(state.statement_to_plan(statement));
         let plan = DEPTH.scope(depth + 1, planning).await?;
+        let plan = lateral::flattened(numbered::numbered(plan)?)?;
         gate::check_plan(&plan)?;
         let plan = super::analyzed(&state, plan)?;
         Ok(Arc::new(ViewTable::new(plan, Some(view.sql.clone()))))

@@ -1,7 +1,9 @@
 //! Plans that nobody waits for any more: a thread that plans cannot be stopped, so they are counted.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::error::{Error, Result};
 
@@ -24,7 +26,7 @@ impl Abandoned {
     /// # Errors
     /// 53400, which says so.
     pub(super) fn check(&self, role: &str, most: usize) -> Result<()> {
-        let by_role = self.lock();
+        let by_role = self.by_role.lock();
         let own = by_role.get(role).copied().unwrap_or(0);
         if own < most.div_ceil(2) && by_role.values().sum::<usize>() < most {
             return Ok(());
@@ -39,23 +41,19 @@ impl Abandoned {
 
     /// Counts a plan of `role` until the answer is dropped.
     pub(super) fn count(self: &Arc<Self>, role: &str) -> Counted {
-        *self.lock().entry(role.to_owned()).or_default() += 1;
+        *self.by_role.lock().entry(role.to_owned()).or_default() += 1;
         Counted { abandoned: self.clone(), role: role.to_owned() }
     }
 
     /// How many there are.
     pub(super) fn total(&self) -> usize {
-        self.lock().values().sum()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, usize>> {
-        self.by_role.lock().unwrap_or_else(PoisonError::into_inner)
+        self.by_role.lock().values().sum()
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        let mut by_role = self.abandoned.lock();
+        let mut by_role = self.abandoned.by_role.lock();
         if let Some(count) = by_role.get_mut(&self.role) {
             *count -= 1;
             if *count == 0 {

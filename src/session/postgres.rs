@@ -3,6 +3,7 @@
 //! Such calls dress a result up; they are answered row by row, and say what they cannot do.
 
 mod arithmetic;
+mod calendar;
 mod common_value;
 mod conversions;
 mod dates;
@@ -12,6 +13,7 @@ mod matches;
 mod number_template;
 mod numbers;
 mod operators;
+mod scales;
 mod template;
 mod texts;
 
@@ -31,6 +33,7 @@ use datafusion::logical_expr::{
 use datafusion::prelude::SessionContext;
 
 pub use arithmetic::{SCALE_KEY, shown_places};
+pub(super) use calendar::years_of;
 
 /// Key of a field's metadata that names the type in `pg_type`; the server announces it.
 const OID_KEY: &str = "runrate.pg_oid";
@@ -69,10 +72,25 @@ struct Definition {
     answer: fn(&[ScalarValue], Tz) -> Result<ScalarValue>,
 }
 
+impl Definition {
+    /// A function of so many arguments and no more, which gives NULL for NULL.
+    const fn of(
+        name: &'static str,
+        needed: usize,
+        kinds: &'static [Kind],
+        returns: fn(&[DataType]) -> DataType,
+        answer: fn(&[ScalarValue], Tz) -> Result<ScalarValue>,
+    ) -> Self {
+        Self { name, needed, kinds, is_open: false, takes_null: false, returns, answer }
+    }
+}
+
 const DEFINITIONS: &[&[Definition]] = &[
     template::DEFINITIONS,
     dates::DEFINITIONS,
+    calendar::DEFINITIONS,
     numbers::DEFINITIONS,
+    scales::DEFINITIONS,
     texts::DEFINITIONS,
     matches::DEFINITIONS,
     json::DEFINITIONS,
@@ -237,6 +255,9 @@ impl ScalarUDFImpl for RowByRow {
         };
         if let Some(oid) = oid {
             field.set_metadata([(OID_KEY.to_owned(), oid)].into());
+        }
+        if scales::TRIMMED.contains(&self.name()) {
+            field.set_metadata([(SCALE_KEY.to_owned(), "trim".to_owned())].into());
         }
         Ok(Arc::new(field))
     }

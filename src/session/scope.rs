@@ -3,7 +3,7 @@
 //! It travels as an extension of the options that the engine hands to every rule and function.
 
 use std::any::Any;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use datafusion::arrow::array::{Array, ArrayRef};
@@ -13,6 +13,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
+use parking_lot::Mutex;
 
 use super::stop::Stop;
 use crate::error::Error;
@@ -62,7 +63,7 @@ impl Scope {
         let Some(results) = self.results.as_ref().filter(|_| bytes >= COUNTED_BYTES_MIN) else {
             return Ok(());
         };
-        let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut results = results.lock();
         results.arrays.retain(|(array, _)| array.strong_count() > 0);
         results.arrays.push((Arc::downgrade(array), bytes));
         results.settle()
@@ -77,7 +78,7 @@ impl Scope {
         else {
             return Ok(());
         };
-        let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut results = results.lock();
         results.scalar_bytes += bytes;
         results.settle()
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::config::{ConfigExtension, ConfigOptions};
 use datafusion::common::{ScalarValue, extensions_options};
@@ -19,6 +19,8 @@ extensions_options! {
     pub struct SessionSettings {
         /// Date that reports are made for; empty is the newest date in the data.
         pub as_of: String, default = String::new()
+        /// Instant that the lake is read at; empty is now
+        pub lake_at: String, default = String::new()
     }
 }
 
@@ -40,6 +42,16 @@ pub(super) fn set(context: &SessionContext, name: &str, value: &str) -> Result<(
             }
             "runrate.as_of"
         }
+        "runrate.lake_at" => {
+            if !value.is_empty() && instant(value).is_none() {
+                let message = format!("invalid value for \"runrate.lake_at\": \"{value}\"");
+                let hint =
+                    "Give an instant with its zone, such as 2026-06-30T18:00:00Z, or '' for now.";
+                let hint = Some(hint.into());
+                return Err(Error::Statement { sqlstate: "22023", message, hint });
+            }
+            "runrate.lake_at"
+        }
         "search_path" => return set_search_path(context, value),
         "timezone" => {
             if value.parse::<chrono_tz::Tz>().is_err() {
@@ -56,6 +68,20 @@ pub(super) fn set(context: &SessionContext, name: &str, value: &str) -> Result<(
     let state = context.state_ref();
     let mut state = state.write();
     Ok(state.config_mut().options_mut().set(key, value)?)
+}
+
+/// An instant as RFC 3339, or with a space for the `T`.
+fn instant(text: &str) -> Option<DateTime<Utc>> {
+    let text = text.trim().replacen(' ', "T", 1);
+    DateTime::parse_from_rfc3339(&text).ok().map(|at| at.with_timezone(&Utc))
+}
+
+/// The instant that this session reads the lake at, if it is not now.
+pub(super) fn lake_at(context: &SessionContext) -> Option<DateTime<Utc>> {
+    let state = context.state_ref();
+    let state = state.read();
+    let settings = state.config().options().extensions.get::<SessionSettings>()?;
+    instant(&settings.lake_at)
 }
 
 /// Names without a schema are those of the first schema in `value` that exists.
@@ -76,6 +102,9 @@ pub(super) fn show(context: &SessionContext, name: &str) -> Option<String> {
     let options = state.config().options();
     match name.to_ascii_lowercase().as_str() {
         "runrate.as_of" => Some(as_of(options).to_owned()),
+        "runrate.lake_at" => {
+            options.extensions.get::<SessionSettings>().map(|settings| settings.lake_at.clone())
+        }
         "timezone" => Some(options.execution.time_zone.clone().unwrap_or_else(|| "UTC".into())),
         _ => None,
     }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::sync::{PoisonError, RwLock};
 
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Statement, Value,
@@ -11,6 +10,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
+use parking_lot::RwLock;
 
 use crate::error::{Error, Result};
 
@@ -20,7 +20,7 @@ pub(super) struct Told(RwLock<BTreeMap<String, String>>);
 
 impl Told {
     pub(super) fn put(&self, name: &str, value: &str) {
-        let mut values = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut values = self.0.write();
         values.insert(name.to_lowercase(), value.to_owned());
     }
 
@@ -45,7 +45,7 @@ impl Told {
 
     /// The value by a name that is only known when the query runs; NULL for an unknown one.
     fn chosen(&self, name: Option<&FunctionArg>) -> Option<Expr> {
-        let values = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let values = self.0.read();
         let quoted = |text: &str| Value::SingleQuotedString(text.to_owned()).to_string();
         let cases: String = values
             .iter()
@@ -82,7 +82,7 @@ impl Told {
             // A name that is computed, or a parameter.
             _ => return Ok(self.chosen(list.args.first())),
         };
-        let values = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let values = self.0.read();
         match values.get(&name.to_lowercase()) {
             Some(value) => Ok(Some(Expr::Value(Value::SingleQuotedString(value.clone()).into()))),
             None if is_optional => Ok(Some(Expr::Value(Value::Null.into()))),

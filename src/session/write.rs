@@ -9,12 +9,16 @@ mod ask;
 mod both;
 mod change;
 mod define;
+mod merge;
+mod returning;
 mod rows;
+mod rules;
 mod types;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::sql::sqlparser::ast::{Ident, ObjectName};
@@ -44,7 +48,7 @@ pub struct Notice {
 }
 
 /// What a write did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Written {
     /// As Postgres reports it, such as `INSERT 0 3`.
     pub tag: String,
@@ -52,6 +56,17 @@ pub struct Written {
     pub notices: Vec<Notice>,
     /// Rows written (count).
     pub rows: u64,
+    /// What RETURNING gives.
+    pub returned: Option<Returned>,
+}
+
+/// Rows that a write gives back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Returned {
+    /// Their columns.
+    pub schema: SchemaRef,
+    /// The rows.
+    pub batches: Vec<RecordBatch>,
 }
 
 impl Written {
@@ -98,11 +113,25 @@ impl Session {
     /// 42501 outside the schemas that the role owns, 42P01 and 42P07 for what is not there or is,
     /// 0A000 for what tables cannot do, 22xxx and 23502 for rows that do not fit.
     pub async fn write(&self, write: Write) -> Result<Written> {
+        self.writes_now()?;
         self.advance();
-        let mut state = self.work.state();
-        let written = Box::pin(self.change(&mut state, write)).await?;
-        self.keep(state)?;
-        Ok(written)
+        let before = self.work.state();
+        let mut state = before.clone();
+        let keyed = write.rows_of().cloned();
+        let outcome = async {
+            let written = Box::pin(self.change(&mut state, write)).await?;
+            self.keep(state)?;
+            if let Some(table) = keyed {
+                Box::pin(self.check_keys(&self.writable(&table)?)).await?;
+            }
+            Ok(written)
+        };
+        let outcome = Box::pin(outcome).await;
+        if outcome.is_err() {
+            // On the way it showed itself rows that are not to be.
+            self.keep(before)?;
+        }
+        outcome
     }
 
     /// Whether there is something to commit.
@@ -112,12 +141,7 @@ impl Session {
 
     /// Whether `write` goes into a temporary table, which a transaction that only reads may do.
     pub fn is_of_temporary(&self, write: &Write) -> bool {
-        let table = match write {
-            Write::Insert { table, .. }
-            | Write::Update { table, .. }
-            | Write::Delete { table, .. } => table,
-            _ => return false,
-        };
+        let Some(table) = write.rows_of() else { return false };
         matches!(self.found(table), Ok(Target::Temporary(_)))
     }
 
@@ -153,13 +177,19 @@ impl Session {
         table: &ObjectName,
         rows: SendableRecordBatchStream,
     ) -> Result<u64> {
+        self.writes_now()?;
         self.advance();
         let target = self.writable(table)?;
-        let mut state = self.work.state();
+        let before = self.work.state();
+        let mut state = before.clone();
         let schema = self.schema_of(&mut state, &target).await?;
         let rows = rows::by_name(rows, schema);
         let count = Box::pin(self.append(&mut state, &target, rows)).await?;
         self.keep(state)?;
+        if let Err(error) = Box::pin(self.check_keys(&target)).await {
+            self.keep(before)?;
+            return Err(error);
+        }
         Ok(count)
     }
 

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use csv_core::ReadFieldResult;
-use datafusion::arrow::array::{ArrayRef, StringBuilder};
+use datafusion::arrow::array::StringBuilder;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use encoding_rs::Encoding;
 
@@ -305,11 +305,7 @@ impl Rows for CsvReader {
             }
             ordinals.push(row);
         }
-        if ordinals.is_empty() && rejected.is_empty() {
-            return Ok(None);
-        }
-        let columns = builders.iter_mut().map(|b| Arc::new(b.finish()) as ArrayRef).collect();
-        Ok(Some(Chunk { columns, ordinals, rejected }))
+        Ok(Chunk::of(builders, ordinals, rejected))
     }
 
     fn locate(&mut self, wanted: &BTreeSet<u64>) -> Result<Vec<Origin>> {

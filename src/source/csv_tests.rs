@@ -1,30 +1,15 @@
 //! The torture corpus of the CSV reader.
 
-use datafusion::arrow::array::{Array, AsArray};
-
 use super::*;
+use crate::source::reading::{Table, whole};
 
-type Read = (Vec<String>, Vec<Vec<Option<String>>>, Vec<Rejected>);
-
-fn read_with(bytes: &[u8], options: &Options) -> Result<Read> {
+fn read_with(bytes: &[u8], options: &Options) -> Result<Table> {
     let input = Input::embedded("t.csv", bytes.to_vec().leak());
-    let mut reader = CsvReader::open(&input, options)?;
-    let names = reader.schema().fields().iter().map(|f| f.name().clone()).collect();
-    let (mut rows, mut rejected) = (vec![], vec![]);
-    while let Some(chunk) = reader.next_chunk()? {
-        for row in 0..chunk.ordinals.len() {
-            let values = chunk.columns.iter().map(|column| {
-                let column = column.as_string::<i32>();
-                column.is_valid(row).then(|| column.value(row).to_owned())
-            });
-            rows.push(values.collect());
-        }
-        rejected.extend(chunk.rejected);
-    }
-    Ok((names, rows, rejected))
+    let reader = CsvReader::open(&input, options)?;
+    whole(reader)
 }
 
-fn read(bytes: &[u8]) -> Read {
+fn read(bytes: &[u8]) -> Table {
     read_with(bytes, &Options::default()).expect("reads")
 }
 

@@ -119,6 +119,16 @@ pub fn is_known(path: &Path) -> bool {
     Name::of(path).format.is_some()
 }
 
+/// Whether the rows of `path` stand in lines under one that names their columns.
+pub fn has_header(path: &Path) -> bool {
+    matches!(Name::of(path).format, Some(Format::Csv | Format::Tsv))
+}
+
+/// Whether each row of `path` is a JSON object.
+pub fn is_json(path: &Path) -> bool {
+    Name::of(path).format == Some(Format::Json)
+}
+
 impl Input {
     /// A file on disk.
     pub fn file(path: impl Into<PathBuf>) -> Self {

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, StringBuilder};
+use datafusion::arrow::array::StringBuilder;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use serde_json::{Map, Value};
 
@@ -137,11 +137,7 @@ impl Rows for JsonReader {
                 }
             }
         }
-        if ordinals.is_empty() && rejected.is_empty() {
-            return Ok(None);
-        }
-        let columns = builders.iter_mut().map(|b| Arc::new(b.finish()) as ArrayRef).collect();
-        Ok(Some(Chunk { columns, ordinals, rejected }))
+        Ok(Chunk::of(builders, ordinals, rejected))
     }
 
     fn locate(&mut self, wanted: &BTreeSet<u64>) -> Result<Vec<Origin>> {

@@ -18,6 +18,8 @@ pub mod locale;
 pub mod parquet;
 pub mod postgres;
 mod postgres_tls;
+#[cfg(test)]
+mod reading;
 mod record;
 pub mod salesforce;
 pub mod serial;
@@ -27,14 +29,15 @@ pub mod xlsx;
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
-use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::array::{ArrayRef, StringBuilder};
 use datafusion::arrow::datatypes::SchemaRef;
 
 pub use archive::ENTRIES_MAX;
 pub(crate) use inflate::read_fault;
 pub use inflate::{INFLATED_BYTES_MAX, RATIO_FREE_BYTES, RATIO_MAX};
-pub use input::{Input, extensions, is_known};
+pub use input::{Input, extensions, has_header, is_json, is_known};
 
 use crate::error::{Error, Result};
 use input::Format;
@@ -115,6 +118,21 @@ pub struct Chunk {
     pub ordinals: Vec<u64>,
     /// Records between these rows that are not rows.
     pub rejected: Vec<Rejected>,
+}
+
+impl Chunk {
+    /// The chunk of what a reader has gathered; `None` if that is nothing, at the end of its file.
+    fn of(
+        columns: Vec<StringBuilder>,
+        ordinals: Vec<u64>,
+        rejected: Vec<Rejected>,
+    ) -> Option<Self> {
+        if ordinals.is_empty() && rejected.is_empty() {
+            return None;
+        }
+        let columns = columns.into_iter().map(|mut column| Arc::new(column.finish()) as ArrayRef);
+        Some(Self { columns: columns.collect(), ordinals, rejected })
+    }
 }
 
 /// Where a row stands in its file.

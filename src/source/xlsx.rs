@@ -16,7 +16,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
 
 use calamine::{Reader, SheetType, Xlsx, XlsxError};
-use datafusion::arrow::array::{ArrayRef, StringBuilder};
+use datafusion::arrow::array::StringBuilder;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use zip::ZipArchive;
 
@@ -266,11 +266,7 @@ impl Rows for XlsxReader {
             }
             ordinals.push(ordinal);
         }
-        if ordinals.is_empty() && rejected.is_empty() {
-            return Ok(None);
-        }
-        let columns = builders.iter_mut().map(|b| Arc::new(b.finish()) as ArrayRef).collect();
-        Ok(Some(Chunk { columns, ordinals, rejected }))
+        Ok(Chunk::of(builders, ordinals, rejected))
     }
 
     fn locate(&mut self, wanted: &BTreeSet<u64>) -> Result<Vec<Origin>> {

@@ -1,16 +1,13 @@
 //! Workbooks: what each kind of cell becomes, and which workbooks are refused.
 
-use datafusion::arrow::array::{Array, AsArray};
-
 use super::*;
 use crate::source::locale::DecimalSign;
+use crate::source::reading::{Table, whole};
 
 #[path = "../../tests/harness/workbook.rs"]
 mod books;
 
 use books::{texts, workbook};
-
-type Table = (Vec<String>, Vec<Vec<Option<String>>>, Vec<Rejected>);
 
 fn saved(bytes: &[u8]) -> (tempfile::TempDir, Input) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -22,20 +19,8 @@ fn saved(bytes: &[u8]) -> (tempfile::TempDir, Input) {
 fn read_with(bytes: &[u8], options: &Options) -> Result<Table> {
     let (_folder, input) = saved(bytes);
     let sheet = input.expand(options)?.swap_remove(0);
-    let mut reader = XlsxReader::open(&sheet, options)?;
-    let names = reader.schema().fields().iter().map(|f| f.name().clone()).collect();
-    let (mut rows, mut rejected) = (vec![], vec![]);
-    while let Some(chunk) = reader.next_chunk()? {
-        for row in 0..chunk.ordinals.len() {
-            let values = chunk.columns.iter().map(|column| {
-                let column = column.as_string::<i32>();
-                column.is_valid(row).then(|| column.value(row).to_owned())
-            });
-            rows.push(values.collect());
-        }
-        rejected.extend(chunk.rejected);
-    }
-    Ok((names, rows, rejected))
+    let reader = XlsxReader::open(&sheet, options)?;
+    whole(reader)
 }
 
 fn read(rows: &str) -> Table {

@@ -18,11 +18,13 @@ import os
 import random
 import re
 import struct
-import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "harness"))
+from server import prepare, resident, serving, verdict  # noqa: E402
 
 ROLE, PASSWORD = "fuzz", "correct horse battery"
 CLIENTS = 24
@@ -205,17 +207,13 @@ async def check(address):
     return time.monotonic() - begun
 
 
-def resident(pid):
-    with open(f"/proc/{pid}/statm") as file:
-        return int(file.read().split()[1]) * 4096
-
-
 def metric(http, name):
     body = urllib.request.urlopen(f"http://{http}/metrics", timeout=10).read().decode()
     return float(re.search(rf"^{name} (\S+)$", body, re.M).group(1))
 
 
-async def run(options, process, address, http):
+async def run(options, server):
+    process, address, http = server.process, server.address, server.http
     rng = random.Random(options.seed)
     end = time.monotonic() + options.minutes * 60
     counts = {"connections": 0, "logins": 0, "messages": 0}
@@ -269,25 +267,10 @@ def main():
             "RUNRATE_CONNECTIONS_UNAUTHENTICATED_MAX": "100", "RUNRATE_QUEUE_TIMEOUT_MS": "2000",
             "RUNRATE_CONNECTIONS_MAX": "200", "RUST_LOG": "error",
         }
-        subprocess.run([options.binary, "role", "add", ROLE], input=PASSWORD + "\n", text=True,
-                       env=environment, check=True, stdout=subprocess.DEVNULL)
-        with open(folder + "/log", "w") as log:
-            process = subprocess.Popen([options.binary, "serve"], env=environment, stderr=log,
-                                       stdout=subprocess.PIPE, text=True)
-        try:
-            ready = process.stdout.readline()
-            host, port = re.search(r"postgres=(\S+):(\d+)", ready).groups()
-            http = re.search(r"http=(\S+)", ready).group(1)
-            failures = asyncio.run(run(options, process, (host, int(port)), http))
-        finally:
-            process.terminate()
-            code = process.wait(60)
-        if code != 0:
-            failures.append(f"the server ended with {code}")
-        if failures:
-            print(open(folder + "/log").read()[-4000:], file=sys.stderr)
-    print("FAILED: " + ", ".join(failures) if failures else "protocol fuzzer ok")
-    return 1 if failures else 0
+        prepare(options.binary, environment, [ROLE], PASSWORD)
+        with serving(options.binary, environment, folder) as server:
+            server.failures += asyncio.run(run(options, server))
+    return verdict("protocol fuzzer", server.failures)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ pub mod workbook;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use runrate::config::Config;
@@ -26,6 +27,22 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 pub const ROLE: &str = "slt";
 /// Its password.
 pub const PASSWORD: &str = "correct horse battery";
+
+/// How long a test waits for what must come: longer than it takes on a machine busy with other
+/// tests, and an end for what never comes. How fast it comes is measured, not tested.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What `probe` gives once it gives something; fails after [`PATIENCE`], naming `what`.
+pub async fn until<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = probe().await {
+            return found;
+        }
+        assert!(begun.elapsed() < PATIENCE, "waited in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
 
 /// How a statement reaches the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,11 +112,20 @@ pub struct Company {
 impl Company {
     /// Loads `tests/slt/company` and serves it.
     pub async fn open() -> Self {
+        Self::load("template", "tests/slt/company").await
+    }
+
+    /// Loads the sample of a CRM and serves it.
+    pub async fn sample(crm: &str) -> Self {
+        Self::load(crm, &format!("datasets/{crm}/sample")).await
+    }
+
+    async fn load(crm: &str, directory: &str) -> Self {
         let served = Self::serve(|_, _| {}).await;
-        let company = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/slt/company");
-        let request = Request::crm("template".to_owned(), vec![company]);
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
+        let request = Request::crm(crm.to_owned(), vec![directory]);
         let loaded = ingest::ingest(&served.engine, &request, Arc::new(Silent)).await;
-        assert_eq!(ingest::exit_code(&loaded), 0, "the company is clean");
+        assert_eq!(ingest::exit_code(&loaded), 0, "{crm} is clean: {loaded:?}");
         served.engine.refresh().await.expect("refreshes");
         served
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio_postgres::error::SqlState;
 
 use crate::child::{Served, get};
-use crate::harness::{Company, PASSWORD, ROLE};
+use crate::harness::{Company, PASSWORD, PATIENCE, ROLE, until};
 use crate::raw::{Raw, faults, startup};
 
 /// Computes for minutes, and reads nothing.
@@ -30,15 +30,9 @@ async fn client_of(company: &Company, role: &str) -> tokio_postgres::Client {
 /// Lines of the audit file, once one of them holds `mark`.
 async fn lines(company: &Company, mark: &str) -> Vec<Value> {
     let path = company.engine.config().audit_path();
-    let begun = Instant::now();
-    loop {
-        let text = std::fs::read_to_string(&path).unwrap_or_default();
-        if text.contains(mark) {
-            return text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-        }
-        assert!(begun.elapsed() < Duration::from_secs(20), "no {mark} in {text}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let text = || std::fs::read_to_string(&path).unwrap_or_default();
+    let text = until(mark, async || Some(text()).filter(|text| text.contains(mark))).await;
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -122,9 +116,10 @@ async fn while_nothing_can_be_written_down_nothing_runs() {
         // A file in the place of its folder.
         std::fs::write(folder, "").expect("written");
         let begun = Instant::now();
+        let limit = if is_required { PATIENCE } else { Duration::from_secs(4) };
         let outcome = loop {
             let outcome = client.simple_query("SELECT 1").await;
-            if outcome.is_err() || begun.elapsed() > Duration::from_secs(4) {
+            if outcome.is_err() || begun.elapsed() > limit {
                 break outcome;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -139,11 +134,7 @@ async fn while_nothing_can_be_written_down_nothing_runs() {
         assert!(ready.starts_with("HTTP/1.1 503") && ready.contains("audit"), "{ready}");
         std::fs::remove_file(folder).expect("removed");
         std::fs::create_dir(folder).expect("made");
-        let begun = Instant::now();
-        while client.simple_query("SELECT 1").await.is_err() {
-            assert!(begun.elapsed() < Duration::from_secs(10), "taken again");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        until("taken again", async || client.simple_query("SELECT 1").await.ok()).await;
     }
 }
 
@@ -160,15 +151,11 @@ async fn sessions_see_and_stop_those_of_their_role_only() {
             "SELECT q.query, q.state, s.state FROM ops.queries q JOIN ops.sessions s USING (pid) \
              WHERE q.pid = {process} AND q.ended_at IS NULL"
         );
-        let begun = Instant::now();
-        let found = loop {
+        let found = until("it runs", async || {
             let rows = watcher.query(&running, &[]).await.expect("answered");
-            if let Some(row) = rows.first() {
-                break (row.get::<_, String>(0), row.get::<_, String>(2));
-            }
-            assert!(begun.elapsed() < Duration::from_secs(20), "it runs");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        };
+            rows.first().map(|row| (row.get::<_, String>(0), row.get::<_, String>(2)))
+        });
+        let found = found.await;
         assert!(found.0.contains("generate_series(?...) a(value) CROSS JOIN"), "{}", found.0);
         assert_eq!(found.1, "active");
         let seen = other.query("SELECT DISTINCT role FROM ops.queries", &[]).await.expect("ok");
@@ -198,10 +185,7 @@ async fn sessions_see_and_stop_those_of_their_role_only() {
     assert!(row.get::<_, f64>(2) > 0.0);
     let end = format!("SELECT pg_terminate_backend({process})");
     watcher.simple_query(&end).await.expect("ended");
-    let begun = Instant::now();
-    while busy.simple_query("SELECT 1").await.is_ok() {
-        assert!(begun.elapsed() < Duration::from_secs(10), "gone");
-    }
+    until("its end", async || busy.simple_query("SELECT 1").await.err()).await;
     let lines = lines(&company, "\"event\":\"terminate\"").await;
     assert!(lines.iter().any(|line| line["event"] == "cancel"));
 }

@@ -18,9 +18,15 @@ pub struct Bench {
 
 impl Bench {
     pub async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// A lake with the settings that `change` makes.
+    pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let lake = directory.path().join("lake").display().to_string();
-        let config = Config { lake, threads: 2, ..Config::default() };
+        let mut config = Config { lake, threads: 2, ..Config::default() };
+        change(&mut config);
         let engine = Engine::open(config, vec![], vec![]).await.expect("a lake");
         Self { directory, engine }
     }

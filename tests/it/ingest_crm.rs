@@ -112,16 +112,16 @@ async fn the_salesforce_sample_loads_as_documented() {
         "campaigns 1",
         "campaign_members 2",
         "opportunities 4",
-        "opportunity_stage_history 4",
+        "opportunity_stage_history 5",
         "stage_definitions 4",
         "products 2",
         "opportunity_line_items 3",
         "opportunity_splits 3",
         "activities 4",
-        "users 3",
-        "territories 1",
-        "territory_members 1",
-        "quotas 2",
+        "users 4",
+        "territories 2",
+        "territory_members 2",
+        "quotas 3",
         "targets 1",
         "fx_rates 2",
     ];
@@ -148,7 +148,7 @@ async fn the_salesforce_sample_loads_as_documented() {
         ),
         (
             "SELECT stage_id, valid_to FROM crm.opportunity_stage_history WHERE opportunity_id LIKE '006A0000004Tyui%' ORDER BY valid_from LIMIT 1",
-            "Prospecting|2023-07-03T12:00:00Z",
+            "Prospecting|2023-06-01T08:00:00Z",
         ),
         ("SELECT share FROM crm.opportunity_splits WHERE split_type = 'overlay'", "1.0"),
         ("SELECT discount FROM crm.opportunity_line_items WHERE discount IS NOT NULL", "0.1"),
@@ -156,13 +156,13 @@ async fn the_salesforce_sample_loads_as_documented() {
         ("SELECT campaign_id FROM crm.leads WHERE is_converted", "701A0000005HjklIAC"),
         ("SELECT kind, duration_s FROM crm.activities WHERE activity_id LIKE '00U%'", "demo|3600"),
         ("SELECT fte, hire_date FROM crm.users WHERE name = 'Eva Prat'", "0.8|2023-01-09"),
-        ("SELECT count(*) FROM crm.user_hierarchy WHERE ancestor_id = '005A0000001AbccIAC'", "3"),
+        ("SELECT count(*) FROM crm.user_hierarchy WHERE ancestor_id = '005A0000001AbccIAC'", "4"),
         (
-            "SELECT period_end, amount FROM crm.quotas ORDER BY amount DESC LIMIT 1",
+            "SELECT period_end, amount FROM crm.quotas ORDER BY amount DESC NULLS LAST LIMIT 1",
             "2024-03-31|60000.00",
         ),
         ("SELECT rate FROM crm.fx_rates ORDER BY valid_from LIMIT 1", "1.25"),
-        ("SELECT valid_from FROM crm.territory_members", "2021-06-01"),
+        ("SELECT min(valid_from) FROM crm.territory_members", "2021-06-01"),
         ("SELECT min(date), max(date) FROM crm.fiscal_calendar", "2023-01-01|2025-12-31"),
     ] {
         assert_eq!(bench.query(question).await, [answer], "{question}");
@@ -192,13 +192,13 @@ async fn the_hubspot_sample_loads_as_documented() {
         "contacts 3",
         "leads 3",
         "opportunities 4",
-        "opportunity_stage_history 3",
-        "stage_definitions 3",
+        "opportunity_stage_history 6",
+        "stage_definitions 4",
         "products 2",
         "opportunity_line_items 2",
         "activities 5",
         "users 2",
-        "quotas 2",
+        "quotas 4",
     ];
     assert_eq!(counts(&bench, &tables).await, wanted);
     for (question, answer) in [
@@ -246,7 +246,7 @@ async fn the_hubspot_sample_loads_as_documented() {
         ),
         (
             "SELECT ordinal, is_won FROM crm.stage_definitions WHERE stage_id = 'closedwon'",
-            "2|true",
+            "3|true",
         ),
     ] {
         assert_eq!(bench.query(question).await, [answer], "{question}");

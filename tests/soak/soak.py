@@ -13,13 +13,15 @@ import asyncio
 import hashlib
 import os
 import random
-import re
 import subprocess
 import sys
 import tempfile
 import time
 
 import asyncpg
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "harness"))
+from server import prepare, resident, serving, verdict  # noqa: E402
 
 POOL_BYTES = 1 << 30
 ALL, DASHBOARDS, EXPORTS = 200, 20, 4
@@ -156,8 +158,7 @@ class Soak:
 
     async def watch(self, until):
         while time.monotonic() < until:
-            with open(f"/proc/{self.pid}/statm") as file:
-                self.peak = max(self.peak, int(file.read().split()[1]) * 4096)
+            self.peak = max(self.peak, resident(self.pid))
             await asyncio.sleep(0.1)
 
     async def dashboards(self, seconds, others=()):
@@ -224,29 +225,12 @@ def main():
         demo = [options.binary, "demo", "--dir", folder + "/demo", "--scale", options.scale]
         subprocess.run(demo + ["--no-serve"], env=environment, check=True,
                        stdout=subprocess.DEVNULL)
-        serving = {**environment, "RUNRATE_LAKE": folder + "/demo/lake",
-                   "RUNRATE_ROLES_FILE": folder + "/demo/roles"}
-        for role in ROLES:
-            subprocess.run([options.binary, "role", "add", role], input=PASSWORD + "\n", text=True,
-                           env=serving, check=True, stdout=subprocess.DEVNULL)
-        with open(folder + "/log", "w") as log:
-            process = subprocess.Popen([options.binary, "serve"], env=serving, stderr=log,
-                                       stdout=subprocess.PIPE, text=True)
-        try:
-            ready = process.stdout.readline()
-            host, port = re.search(r"postgres=(\S+):(\d+)", ready).groups()
-            failures = asyncio.run(soak(options, host, int(port), process.pid))
-            if process.poll() is not None:
-                failures.append("the server ended")
-        finally:
-            process.terminate()
-            code = process.wait(60)
-        if code != 0:
-            failures.append(f"the server ended with {code}")
-        if failures:
-            print(open(folder + "/log").read()[-4000:], file=sys.stderr)
-    print("FAILED: " + ", ".join(failures) if failures else "soak ok")
-    return 1 if failures else 0
+        stored = {**environment, "RUNRATE_LAKE": folder + "/demo/lake",
+                  "RUNRATE_ROLES_FILE": folder + "/demo/roles"}
+        prepare(options.binary, stored, ROLES, PASSWORD)
+        with serving(options.binary, stored, folder) as server:
+            server.failures += asyncio.run(soak(options, *server.address, server.pid))
+    return verdict("soak", server.failures)
 
 
 if __name__ == "__main__":

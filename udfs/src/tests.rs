@@ -206,7 +206,7 @@ async fn forecasts() {
         ("SELECT forecast(DATE '2026-01-01', 1, 1, 'magic')", "method must be auto, naive"),
         (
             "SELECT forecast(DATE '2026-01-01', 1, 1, 'naive', 80)",
-            "level must be between 0 and 1, got 80",
+            "level must be 0 or between 0 and 1, got 80",
         ),
         ("SELECT forecast(1, 1, 1)", "ts must be a date or a timestamp"),
     ] {
@@ -221,6 +221,7 @@ pub(super) const MODEL: &str = r#"{"format":1,"method":"scorecard","status":"ok"
 /// Calls of aggregates on the rows that [`SPREAD`] makes.
 const CALLS: &[&str] = &[
     "engagement_score(x, TIMESTAMP '2026-01-01 00:00:00', TIMESTAMP '2026-03-01 00:00:00')",
+    "engagement_score(x - 45, d, DATE '2026-08-01')",
     "win_rate(b, x)",
     "close_rate(b, x > 20)",
     "sales_cycle_days(DATE '2026-01-01', d, b)",
@@ -274,27 +275,35 @@ async fn bits(sql: &str, partitions: usize, is_skipped: bool) -> Vec<String> {
     rows.map(value).collect()
 }
 
+/// Whether `call` of many groups gives what it gives of each alone, however it is computed.
+async fn check_groups(call: &str) {
+    let mut alone = vec![];
+    for group in 0..5 {
+        let one = format!("SELECT {call} FROM {SPREAD} WHERE k % 5 = {group}");
+        alone.extend(bits(&one, 1, false).await);
+    }
+    let grouped = format!("SELECT {call} FROM {SPREAD} GROUP BY k % 5 ORDER BY k % 5");
+    for (partitions, is_skipped) in [(1, false), (3, false), (3, true)] {
+        let found = bits(&grouped, partitions, is_skipped).await;
+        assert_eq!(found, alone, "{grouped}: {partitions} threads, skipped {is_skipped}");
+    }
+    // In the order of groups, each is given as soon as it is complete.
+    let sorted = format!(
+        "SELECT {call} FROM (SELECT *, k % 5 AS g FROM {SPREAD} ORDER BY g) AS u GROUP BY g ORDER BY g"
+    );
+    assert_eq!(bits(&sorted, 1, false).await, alone, "{sorted}");
+}
+
 #[tokio::test]
 async fn many_groups_agree_with_each_group_alone() {
     for call in CALLS {
         let call = call.replace("{MODEL}", MODEL);
-        let filtered = format!("{call} FILTER (WHERE y > 30 OR k % 5 = 4)");
-        let mut alone = vec![];
-        for group in 0..5 {
-            let one = format!("SELECT {filtered} FROM {SPREAD} WHERE k % 5 = {group}");
-            alone.extend(bits(&one, 1, false).await);
-        }
-        let grouped = format!("SELECT {filtered} FROM {SPREAD} GROUP BY k % 5 ORDER BY k % 5");
-        for (partitions, is_skipped) in [(1, false), (3, false), (3, true)] {
-            let found = bits(&grouped, partitions, is_skipped).await;
-            assert_eq!(found, alone, "{grouped}: {partitions} threads, skipped {is_skipped}");
-        }
-        // In the order of groups, each is given as soon as it is complete.
-        let sorted = format!(
-            "SELECT {filtered} FROM (SELECT *, k % 5 AS g FROM {SPREAD} ORDER BY g) AS u GROUP BY g ORDER BY g"
-        );
-        assert_eq!(bits(&sorted, 1, false).await, alone, "{sorted}");
+        check_groups(&call).await;
+        check_groups(&format!("{call} FILTER (WHERE y > 30 OR k % 5 = 4)")).await;
     }
+    // What is the same within a group, but not of all groups.
+    let event = "x, CAST(d AS timestamp) + INTERVAL '13 hours', DATE '2026-08-01'";
+    check_groups(&format!("engagement_score({event}, 10 + k % 5, 90)")).await;
 }
 
 #[tokio::test]

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use chrono::{Offset, Utc};
+use chrono::{DateTime, Offset, Utc};
 use chrono_tz::{OffsetName, TZ_VARIANTS};
 use datafusion::arrow::array::{
     ArrayRef, BooleanArray, Int32Array, Int64Array, IntervalMonthDayNanoArray, RecordBatch,
-    StringArray,
+    StringArray, TimestampMicrosecondArray,
 };
 use datafusion::arrow::datatypes::{IntervalMonthDayNano, Schema};
 use datafusion::error::Result;
@@ -15,6 +15,7 @@ use super::oids::Object;
 use super::relations::{PgCatalog, Relation};
 use super::{OWNER, keys, standard};
 use crate::schema::CRM;
+use crate::server::cancel::SessionRow;
 use crate::server::settings;
 use crate::session::CATALOG;
 
@@ -26,7 +27,12 @@ pub(super) async fn rows(
 ) -> Result<Option<RecordBatch>> {
     let columns = match name {
         "pg_settings" => settings(),
-        "pg_stat_activity" => own_session(catalog),
+        "pg_stat_activity" => sessions(catalog),
+        "pg_prepared_statements" => {
+            let name = |oid: u32| catalog.type_text(oid);
+            return catalog.seat.open.statements(schema, name).map(Some);
+        }
+        "pg_cursors" => return catalog.seat.open.cursors(schema).map(Some),
         "pg_indexes" => indexes(&catalog.primary_keys()),
         "pg_user" | "pg_shadow" => users(catalog),
         "pg_stat_user_tables" | "pg_stat_all_tables" | "pg_statio_user_tables" => {
@@ -73,17 +79,35 @@ fn settings() -> Columns {
     ]
 }
 
-/// The session that asks: what others do is not for every role to see.
-fn own_session(catalog: &PgCatalog) -> Columns {
-    let user = catalog.oids.of(Object::Role(catalog.user.clone()));
+/// The sessions of the role that asks, to an admin all: what others do is not for every role to see.
+fn sessions(catalog: &PgCatalog) -> Columns {
+    let access = catalog.granted.now();
+    let mut rows = catalog.seat.sessions.list();
+    rows.retain(|row| access.is_admin() || row.role == catalog.user);
+    let users = rows.iter().map(|row| catalog.oids.of(Object::Role(row.role.clone())));
+    let database = catalog.oids.of(Object::Database);
+    let ports = rows.iter().map(|row| row.client.map(|client| i32::from(client.port())));
+    let client = |row: &SessionRow| row.client.map(|client| client.ip().to_string());
+    let said = |row: &SessionRow| row.last.as_ref().map(|last| last.said.text.clone());
+    let instants = |of: &dyn Fn(&SessionRow) -> Option<DateTime<Utc>>| -> ArrayRef {
+        let values = rows.iter().map(|row| of(row).map(|at| at.timestamp_micros()));
+        Arc::new(TimestampMicrosecondArray::from_iter(values).with_timezone("UTC"))
+    };
     vec![
-        ("datid", Arc::new(Int32Array::from(vec![catalog.oids.of(Object::Database)]))),
-        ("datname", texts([CATALOG])),
-        ("pid", Arc::new(Int32Array::from(vec![catalog.process]))),
-        ("usesysid", Arc::new(Int32Array::from(vec![user]))),
-        ("usename", texts([&catalog.user])),
-        ("state", texts(["active"])),
-        ("backend_type", texts(["client backend"])),
+        ("datid", Arc::new(Int32Array::from(vec![database; rows.len()]))),
+        ("datname", texts(vec![CATALOG; rows.len()])),
+        ("pid", Arc::new(Int32Array::from_iter_values(rows.iter().map(|row| row.process)))),
+        ("usesysid", Arc::new(Int32Array::from_iter_values(users))),
+        ("usename", texts(rows.iter().map(|row| row.role.as_str()))),
+        ("application_name", texts(rows.iter().map(|row| row.application_name.as_str()))),
+        ("client_addr", Arc::new(StringArray::from_iter(rows.iter().map(client)))),
+        ("client_port", Arc::new(Int32Array::from_iter(ports))),
+        ("backend_start", instants(&|row| Some(row.connected_at))),
+        ("query_start", instants(&|row| row.last.as_ref().map(|last| last.started_at))),
+        ("state_change", instants(&|row| Some(row.state_since))),
+        ("state", texts(rows.iter().map(|row| row.state))),
+        ("query", Arc::new(StringArray::from_iter(rows.iter().map(said)))),
+        ("backend_type", texts(vec!["client backend"; rows.len()])),
     ]
 }
 

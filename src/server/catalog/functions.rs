@@ -23,7 +23,7 @@ use super::{answers, keys, names, sizes};
 use crate::schema::CRM;
 use crate::server::encode::types;
 use crate::server::settings::SERVER_VERSION;
-use crate::session::{CATALOG, FunctionPage, Granted, Session};
+use crate::session::{CATALOG, Described, FunctionPage, Granted, Session};
 
 /// One row of arguments and the session's options to a value.
 type Answer = Arc<dyn Fn(&[ScalarValue], &ConfigOptions) -> Result<ScalarValue> + Send + Sync>;
@@ -194,7 +194,7 @@ pub(super) fn register(
     registrar.add("pg_backend_pid", &[0], DataType::Int32, move |_, _| {
         ScalarValue::Int32(Some(process))
     });
-    register_objects(&registrar, shared, session.granted());
+    register_objects(&registrar, shared, session.granted(), &session.described());
     if let Some(database) = context.catalog(CATALOG) {
         let names = names::register(&registrar, shared, &database, session.granted());
         sizes::register(&registrar, &names);
@@ -233,14 +233,20 @@ fn register_session(registrar: &Registrar<'_>, user: &str) {
 }
 
 /// What is behind an identifier of a table or schema.
-fn register_objects(registrar: &Registrar<'_>, shared: &Catalog, granted: &Arc<Granted>) {
+fn register_objects(
+    registrar: &Registrar<'_>,
+    shared: &Catalog,
+    granted: &Arc<Granted>,
+    made: &Described,
+) {
     let described = |oids: Arc<Oids>, comments: Arc<Comments>, pages: Arc<Pages>| {
-        let granted = granted.clone();
+        let (granted, made) = (granted.clone(), made.clone());
         move |given: &[ScalarValue], column: &str| -> ScalarValue {
             let object = number(given.first()).and_then(|number| oids.object(number));
             ScalarValue::Utf8(match object {
                 Some(Object::Relation(schema, name)) if granted.now().sees(&schema, &name) => {
-                    comments.of(&schema, &name, column).map(str::to_owned)
+                    let known = comments.of(&schema, &name, column).map(str::to_owned);
+                    known.or_else(|| made.comment(&schema, &name, column))
                 }
                 Some(Object::Function(place)) => pages.0.get(place).map(FunctionPage::description),
                 Some(Object::Schema(name)) => Comments::schema(&name).map(str::to_owned),
@@ -251,23 +257,15 @@ fn register_objects(registrar: &Registrar<'_>, shared: &Catalog, granted: &Arc<G
     let (oids, comments) = (shared.oids.clone(), shared.comments.clone());
     let describe = described(oids, comments, shared.pages.clone());
     registrar.add("obj_description", &[1, 2], DataType::Utf8, move |given, _| describe(given, ""));
-    let (oids, comments) = (shared.oids.clone(), shared.comments.clone());
-    let rights = granted.clone();
-    registrar.add("col_description", &[2], DataType::Utf8, move |given, _| {
-        let object = number(given.first()).and_then(|number| oids.object(number));
-        ScalarValue::Utf8(match (object, number(given.get(1))) {
-            (Some(Object::Relation(schema, name)), Some(column)) => {
-                comments.of_number(&schema, &name, column, &rights.now()).map(str::to_owned)
-            }
-            _ => None,
-        })
-    });
+    register_columns(registrar, shared, granted, made);
     registrar.text("shobj_description", &[2], None);
-    let oids = shared.oids.clone();
+    let (oids, rights) = (shared.oids.clone(), granted.clone());
     registrar.add("pg_table_is_visible", &[1], DataType::Boolean, move |given, options| {
         let object = number(given.first()).map(|number| oids.object(number));
         ScalarValue::Boolean(Some(match object {
-            Some(Some(Object::Relation(schema, _))) => schema == options.catalog.default_schema,
+            Some(Some(Object::Relation(schema, _))) => {
+                schema == options.catalog.default_schema || rights.now().owns(&schema)
+            }
             _ => true,
         }))
     });
@@ -288,18 +286,50 @@ fn register_objects(registrar: &Registrar<'_>, shared: &Catalog, granted: &Arc<G
     // No column counts by itself, and nothing has another order than that of bytes.
     registrar.text("pg_get_serial_sequence", &[2], None);
     registrar.boolean("pg_collation_is_visible", &[1], true);
-    register_definitions(registrar, shared, granted);
+    register_definitions(registrar, shared, granted, made);
+}
+
+/// What is said of columns.
+fn register_columns(
+    registrar: &Registrar<'_>,
+    shared: &Catalog,
+    granted: &Arc<Granted>,
+    made: &Described,
+) {
+    let (oids, comments) = (shared.oids.clone(), shared.comments.clone());
+    let (rights, said) = (granted.clone(), made.clone());
+    registrar.add("col_description", &[2], DataType::Utf8, move |given, _| {
+        let object = number(given.first()).and_then(|number| oids.object(number));
+        ScalarValue::Utf8(match (object, number(given.get(1))) {
+            (Some(Object::Relation(schema, name)), Some(column)) => {
+                let access = rights.now();
+                let known = comments.of_number(&schema, &name, column, &access);
+                known.map(str::to_owned).or_else(|| {
+                    let named = said.column(&schema, &name, column)?;
+                    access.sees_column(&schema, &name, &named).then_some(())?;
+                    said.comment(&schema, &name, &named)
+                })
+            }
+            _ => None,
+        })
+    });
 }
 
 /// Keys, indexes and views as statements.
-fn register_definitions(registrar: &Registrar<'_>, shared: &Catalog, granted: &Arc<Granted>) {
-    let rights = granted.clone();
+fn register_definitions(
+    registrar: &Registrar<'_>,
+    shared: &Catalog,
+    granted: &Arc<Granted>,
+    made: &Described,
+) {
+    let (rights, made) = (granted.clone(), made.clone());
     let (oids, comments) = (shared.oids.clone(), shared.comments.clone());
     registrar.add("pg_get_viewdef", &[1, 2], DataType::Utf8, move |given, _| {
         let object = number(given.first()).and_then(|number| oids.object(number));
         ScalarValue::Utf8(match object {
             Some(Object::Relation(schema, name)) if rights.now().sees(&schema, &name) => {
-                Some(comments.definition(&schema, &name)).filter(|sql| !sql.is_empty())
+                let known = Some(comments.definition(&schema, &name));
+                known.filter(|sql| !sql.is_empty()).or_else(|| made.definition(&schema, &name))
             }
             _ => None,
         })

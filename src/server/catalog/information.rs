@@ -139,7 +139,7 @@ impl InformationSchema {
         rows.same("table_catalog", CATALOG);
         rows.texts("table_schema", relations.iter().map(|r| r.schema.clone()).collect());
         rows.texts("table_name", relations.iter().map(|r| r.name.clone()).collect());
-        let definition = |r: &Relation| self.0.comments.definition(&r.schema, &r.name);
+        let definition = |r: &Relation| self.0.definition(r);
         rows.texts("view_definition", relations.iter().map(definition).collect());
         rows.same("check_option", "NONE");
         rows.same("is_updatable", "NO");

@@ -14,6 +14,7 @@ mod information;
 mod keys;
 mod names;
 mod oids;
+mod open;
 mod privileges;
 mod procedures;
 mod relations;
@@ -31,9 +32,11 @@ use datafusion_pg_catalog::pg_catalog::PgCatalogStaticTables;
 use datafusion_pg_catalog::pg_catalog::generate_series_arg_coercion::CoerceIntArgsToBigInt;
 use datafusion_pg_catalog::pg_catalog::oid_type_planner::PgOidTypePlanner;
 
+use super::cancel::Sessions;
 use crate::error::{Error, Result};
 use crate::session::{CATALOG, Engine, FunctionPage, Session, function_pages};
 
+pub(super) use open::{Open, OpenCursor, OpenStatement};
 pub(super) use rewrite::rewrite;
 
 /// Schema of the catalog.
@@ -60,6 +63,17 @@ pub(super) struct Catalog {
 #[derive(Debug)]
 struct Pages(Vec<FunctionPage>);
 
+/// A session among the others.
+#[derive(Debug, Clone)]
+pub(super) struct Seat {
+    /// What clients know it as.
+    pub(super) process: i32,
+    /// All of them.
+    pub(super) sessions: Arc<Sessions>,
+    /// What it has open.
+    pub(super) open: Arc<Open>,
+}
+
 impl Catalog {
     /// Reads the fixed tables and collects the comments of `engine`.
     ///
@@ -77,16 +91,17 @@ impl Catalog {
         })
     }
 
-    /// Adds the catalog's tables and functions to `session`, which clients know as `process`.
+    /// Adds the catalog's tables and functions to `session`, which `seat` is about.
     ///
     /// # Errors
     /// If the session refuses them.
-    pub(super) fn install(&self, session: &Session, process: i32) -> Result<()> {
+    pub(super) fn install(&self, session: &Session, seat: Seat) -> Result<()> {
+        let process = seat.process;
         let context = session.context();
         let database = context.catalog(CATALOG).ok_or_else(|| {
             Error::from(DataFusionError::Internal(format!("there is no catalog {CATALOG}")))
         })?;
-        let relations = Arc::new(relations::PgCatalog::new(self, &database, session, process));
+        let relations = Arc::new(relations::PgCatalog::new(self, &database, session, seat));
         database.register_schema(PG_CATALOG, relations.clone())?;
         let information = information::InformationSchema(relations);
         database.register_schema(INFORMATION_SCHEMA, Arc::new(information))?;

@@ -128,7 +128,11 @@ impl Names {
         let parts = parts(text)?;
         let (database, access) = (self.database.upgrade()?, self.granted.now());
         let (schemas, name) = match parts.as_slice() {
-            [name] => (vec![PG_CATALOG.to_owned(), options.catalog.default_schema.clone()], name),
+            [name] => {
+                let first = [PG_CATALOG, options.catalog.default_schema.as_str()];
+                let all = first.into_iter().chain(access.owned());
+                (all.map(str::to_owned).collect::<Vec<_>>(), name)
+            }
             [.., schema, name] => (vec![schema.clone()], name),
             [] => return None,
         };
@@ -157,7 +161,9 @@ impl Names {
         {
             return None;
         }
-        let is_visible = schema == options.catalog.default_schema || schema == PG_CATALOG;
+        let is_visible = schema == options.catalog.default_schema
+            || schema == PG_CATALOG
+            || self.granted.now().owns(&schema);
         Some(match is_visible {
             true => quoted(&name),
             false => format!("{}.{}", quoted(&schema), quoted(&name)),

@@ -4,7 +4,8 @@
 //! stands for, and only two names that would have the same one depend on which was asked for first.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 /// What a number stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -44,7 +45,7 @@ impl Oids {
         if object == Object::Schema(super::PG_CATALOG.into()) {
             return PG_CATALOG_OID;
         }
-        let mut given = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut given = self.0.lock();
         if let Some(number) = given.numbers.get(&object) {
             return *number;
         }
@@ -59,13 +60,13 @@ impl Oids {
 
     /// The number of `object`, if it was given one.
     pub(super) fn known(&self, object: &Object) -> Option<i32> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).numbers.get(object).copied()
+        self.0.lock().numbers.get(object).copied()
     }
 
     /// What `number` stands for, if it was given here.
     pub(super) fn object(&self, number: i64) -> Option<Object> {
         let number = i32::try_from(number).ok()?;
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).objects.get(&number).cloned()
+        self.0.lock().objects.get(&number).cloned()
     }
 }
 

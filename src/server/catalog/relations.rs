@@ -15,11 +15,11 @@ use super::fixed::FixedTables;
 use super::oids::{Object, Oids};
 use super::rows::{CHAR, NAME, Rows};
 use super::sizes::Size;
-use super::{Catalog, INFORMATION_SCHEMA, OWNER, PG_CATALOG, PUBLIC, Pages};
+use super::{Catalog, INFORMATION_SCHEMA, OWNER, PG_CATALOG, PUBLIC, Pages, Seat};
 use super::{activity, keys, privileges, procedures, system};
 use crate::schema::CRM;
 use crate::server::encode::types;
-use crate::session::{CATALOG, Granted, Session};
+use crate::session::{CATALOG, Described, Granted, Session};
 
 /// Columns of the tables of the catalog itself, by name.
 pub(super) type OwnColumns = OnceCell<Vec<(&'static str, SchemaRef)>>;
@@ -36,8 +36,9 @@ pub(super) struct PgCatalog {
     pub(super) pages: Arc<Pages>,
     pub(super) user: String,
     pub(super) granted: Arc<Granted>,
-    /// What clients know the session as.
-    pub(super) process: i32,
+    /// The session among the others.
+    pub(super) seat: Seat,
+    pub(super) described: Described,
 }
 
 /// A table or view as the catalog lists it.
@@ -55,7 +56,7 @@ impl PgCatalog {
         shared: &Catalog,
         database: &Arc<dyn CatalogProvider>,
         session: &Session,
-        process: i32,
+        seat: Seat,
     ) -> Self {
         Self {
             fixed: shared.fixed.clone(),
@@ -66,7 +67,23 @@ impl PgCatalog {
             pages: shared.pages.clone(),
             user: session.user().to_owned(),
             granted: session.granted().clone(),
-            process,
+            seat,
+            described: session.described(),
+        }
+    }
+
+    /// A type as SQL names it.
+    pub(super) fn type_text(&self, oid: u32) -> String {
+        self.fixed.type_text(i64::from(oid), -1)
+    }
+
+    /// The SELECT of a view; empty if it is none.
+    pub(super) fn definition(&self, view: &Relation) -> String {
+        match self.comments.definition(&view.schema, &view.name) {
+            unknown if unknown.is_empty() => {
+                self.described.definition(&view.schema, &view.name).unwrap_or_default()
+            }
+            known => known,
         }
     }
 
@@ -306,11 +323,13 @@ impl PgCatalog {
         for relation in &relations {
             let names = relation.columns.fields().iter().map(|field| field.name().as_str());
             for (number, column) in std::iter::once("").chain(names).enumerate() {
-                let comment = self.comments.of(&relation.schema, &relation.name, column);
+                let (schema, name) = (&relation.schema, &relation.name);
+                let known = self.comments.of(schema, name, column).map(str::to_owned);
+                let comment = known.or_else(|| self.described.comment(schema, name, column));
                 if let Some(comment) = comment {
                     oids.push(self.relation_oid(relation));
                     numbers.push(number as i32);
-                    texts.push(comment.to_owned());
+                    texts.push(comment);
                 }
             }
         }
@@ -394,7 +413,7 @@ impl PgCatalog {
         rows.text(name, NAME, relations.iter().map(|r| r.name.clone()).collect());
         rows.text(owner, NAME, vec![OWNER.to_owned(); relations.len()]);
         if is_view {
-            let definition = |r: &Relation| self.comments.definition(&r.schema, &r.name);
+            let definition = |r: &Relation| self.definition(r);
             rows.text("definition", types::TEXT, relations.iter().map(definition).collect());
         } else {
             rows.null("tablespace");

@@ -25,7 +25,6 @@ use datafusion_pg_catalog::sql::rules::{
 
 use super::system;
 use super::{INFORMATION_SCHEMA, PG_CATALOG, PUBLIC};
-use crate::error::Result;
 
 /// Rules of the library, in the order in which they rest on each other.
 static RULES: LazyLock<Vec<Box<dyn SqlStatementRewriteRule>>> = LazyLock::new(|| {
@@ -57,10 +56,8 @@ const FUNCTIONS: &[(&str, &str)] = &[
 ///
 /// Only statements about the catalog are rewritten as a whole: what they join is small, and how they
 /// ask is known.
-///
-/// # Errors
-/// None today; a statement that cannot be said in the engine's words fails where it is planned.
-pub(in crate::server) fn rewrite(mut statement: Statement, _: Option<&str>) -> Result<Statement> {
+/// A statement that cannot be said in the engine's words fails where it is planned.
+pub(in crate::server) fn rewrite(mut statement: Statement) -> Statement {
     let is_catalog = asks_catalog(&statement);
     if is_catalog {
         let _: ControlFlow<()> = VisitMut::visit(&mut statement, &mut Qualify);
@@ -74,7 +71,7 @@ pub(in crate::server) fn rewrite(mut statement: Statement, _: Option<&str>) -> R
         places::rewrite(&mut statement);
         subqueries::rewrite(&mut statement);
     }
-    Ok(statement)
+    statement
 }
 
 fn asks_catalog(statement: &Statement) -> bool {
@@ -193,7 +190,7 @@ mod tests {
 
     fn rewritten(sql: &str) -> String {
         let statement = Parser::parse_sql(&PostgreSqlDialect {}, sql).expect(sql).remove(0);
-        rewrite(statement, None).expect(sql).to_string()
+        rewrite(statement).to_string()
     }
 
     #[test]

@@ -5,9 +5,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
+
+use parking_lot::Mutex;
 
 use super::Roles;
 use crate::error::{Error, Result};
@@ -57,7 +59,7 @@ impl RoleBook {
 
     /// The roles as they were read last.
     pub(in crate::server) fn last(&self) -> Arc<Roles> {
-        self.read.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.read.lock().clone()
     }
 
     /// A number that is another one after every change.
@@ -75,7 +77,7 @@ impl RoleBook {
         *looked = now;
         match checked(&self.path, engine).await {
             Ok(roles) => {
-                *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(roles);
+                *self.read.lock() = Arc::new(roles);
                 self.edition.fetch_add(1, Ordering::AcqRel);
                 tracing::info!("roles read again");
             }

@@ -9,6 +9,7 @@ use super::expressions::is_integer;
 use super::phrase::{arguments, made, renamed, string, text_of};
 use super::{literals, patterns};
 use crate::error::{Error, Result};
+use crate::session::postgres::years_of;
 
 /// The engine's functions whose unsigned numbers Postgres has as bigint.
 const AS_BIGINT: &[&str] = &["row_number", "rank", "dense_rank", "regr_count"];
@@ -25,6 +26,7 @@ const NAMES: &[(&str, &str)] = &[
     ("clock_timestamp", "now"),
     ("statement_timestamp", "now"),
     ("transaction_timestamp", "now"),
+    ("row_to_json", "to_json"),
     ("jsonb_typeof", "json_typeof"),
     ("jsonb_array_length", "json_array_length"),
     ("jsonb_extract_path", "json_extract_path"),
@@ -90,15 +92,10 @@ pub(super) fn reworded(function: &Function) -> Result<Option<Expr>> {
     if AS_INTEGER.contains(&name.as_str()) {
         return Ok(Some(cast(plain(), DataType::Integer(None))));
     }
+    if let Some(made) = of_arrays(&name, function, &given)? {
+        return Ok(Some(made));
+    }
     Ok(match (name.as_str(), given.as_slice()) {
-        ("array_length", [_, _]) => {
-            let length = cast(plain(), DataType::Integer(None));
-            Some(made("nullif($1, 0)", &[length])?)
-        }
-        ("array_positions", [_, _]) => Some(made("CAST($1 AS INT[])", &[plain()])?),
-        ("trim_array", [_, _]) => {
-            Some(made("array_slice($1, 1, CAST(cardinality($1) AS BIGINT) - $2)", &given)?)
-        }
         ("ln" | "log" | "log10", [value]) => {
             let value = made("for_logarithm($1)", std::slice::from_ref(value))?;
             Some(Expr::Function(renamed(function, &name, vec![value])))
@@ -129,6 +126,25 @@ pub(super) fn reworded(function: &Function) -> Result<Option<Expr>> {
     })
 }
 
+/// Functions of arrays.
+fn of_arrays(name: &str, function: &Function, given: &[Expr]) -> Result<Option<Expr>> {
+    let plain = || Expr::Function(function.clone());
+    Ok(match (name, given) {
+        ("array_length", [_, _]) => {
+            let length = cast(plain(), DataType::Integer(None));
+            Some(made("nullif($1, 0)", &[length])?)
+        }
+        ("array_positions", [_, _]) => Some(made("CAST($1 AS INT[])", &[plain()])?),
+        ("trim_array", [_, _]) => {
+            Some(made("array_slice($1, 1, CAST(cardinality($1) AS BIGINT) - $2)", given)?)
+        }
+        ("array_fill", [value, Expr::Array(sizes)]) if sizes.elem.len() == 1 => {
+            Some(made("array_repeat($1, $2)", &[value.clone(), sizes.elem[0].clone()])?)
+        }
+        _ => None,
+    })
+}
+
 /// Rows of a list in the place of a call that gives rows.
 fn unnested(name: &str, list: &str, given: &[Expr]) -> Result<Expr> {
     let places: Vec<_> = (1..=given.len()).map(|at| format!("${at}")).collect();
@@ -144,6 +160,11 @@ fn unnested(name: &str, list: &str, given: &[Expr]) -> Result<Expr> {
 
 /// `avg` and `sum` with Postgres' types, and aggregates that make JSON.
 fn aggregate(name: &str, function: &Function, given: &[Expr]) -> Result<Option<Expr>> {
+    if let ("json_object_agg" | "jsonb_object_agg", [key, value]) = (name, given) {
+        let list = |of: &Expr| Expr::Function(renamed(function, "array_agg", vec![of.clone()]));
+        let of = if name == "json_object_agg" { "json_object_of" } else { "jsonb_object_of" };
+        return Ok(Some(made(&format!("{of}($1, $2)"), &[list(key), list(value)])?));
+    }
     let [value] = given else { return Ok(None) };
     let summand = |value: &Expr| made("summand($1)", std::slice::from_ref(value));
     Ok(match name {
@@ -167,6 +188,11 @@ fn ordered_set(name: &str, function: &Function) -> Result<Option<Expr>> {
     let [OrderByExpr { expr: value, options, .. }] = function.within_group.as_slice() else {
         return Ok(None);
     };
+    if let ("percentile_cont" | "percentile_disc", Some([Expr::Array(shares)])) =
+        (name, arguments(function).as_deref())
+    {
+        return several(name, function, value, &shares.elem);
+    }
     let mut bare = function.clone();
     bare.within_group = vec![];
     match name {
@@ -200,6 +226,35 @@ fn ordered_set(name: &str, function: &Function) -> Result<Option<Expr>> {
     }
 }
 
+/// The values at several shares of a group: a list of calls, each for one of them.
+fn several(name: &str, function: &Function, value: &Expr, shares: &[Expr]) -> Result<Option<Expr>> {
+    let one = |share: &Expr| -> Result<Expr> {
+        let call = renamed(function, name, vec![share.clone()]);
+        Ok(ordered_set(name, &call)?.unwrap_or(Expr::Function(call)))
+    };
+    let values = shares.iter().map(one).collect::<Result<Vec<_>>>()?;
+    let mut counted = renamed(function, "count", vec![value.clone()]);
+    counted.within_group = vec![];
+    let places: Vec<_> = (0..values.len()).map(|at| format!("${}", at + 2)).collect();
+    let template = format!("CASE WHEN $1 > 0 THEN make_array({}) END", places.join(", "));
+    let given: Vec<Expr> = std::iter::once(Expr::Function(counted)).chain(values).collect();
+    made(&template, &given).map(Some)
+}
+
+/// Whether `expr` is a span of time, as far as it can be told from how it is written.
+fn is_span(expr: &Expr) -> bool {
+    match expr {
+        Expr::Interval(_) => true,
+        Expr::Nested(inner) => is_span(inner),
+        Expr::Cast { data_type: DataType::Interval { .. }, .. } => true,
+        Expr::Function(function) => {
+            ["age", "make_interval", "justify_hours", "justify_days", "justify_interval"]
+                .contains(&called(function).as_str())
+        }
+        _ => false,
+    }
+}
+
 /// Functions of dates and instants.
 fn of_time(name: &str, given: &[Expr]) -> Result<Option<Expr>> {
     Ok(match (name, given) {
@@ -207,6 +262,11 @@ fn of_time(name: &str, given: &[Expr]) -> Result<Option<Expr>> {
             Some(text) => Some(field(text, value, &DataType::DoublePrecision)?),
             None => None,
         },
+        ("date_trunc", [_, value]) if is_span(value) => Some(made("span_trunc($1, $2)", given)?),
+        ("date_trunc", [unit, value]) if text_of(unit).and_then(years_of).is_some() => {
+            let years = text_of(unit).and_then(years_of).unwrap_or(1);
+            Some(made(&format!("years_trunc({years}, $1)"), std::slice::from_ref(value))?)
+        }
         ("date_trunc", [_, _, _]) => {
             Some(made("timezone($3, date_trunc($1, timezone($3, $2)))", given)?)
         }

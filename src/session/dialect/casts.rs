@@ -44,6 +44,12 @@ pub(super) fn reworded(expr: &Expr, data_type: &DataType) -> Result<Option<Expr>
             Some(digits) if digits.contains('.') => Some(expr.clone()),
             _ => Some(made("numeric_of($1)", std::slice::from_ref(expr))?),
         },
+        DataType::DoublePrecision | DataType::Double(_) | DataType::Float8 | DataType::Float(_)
+            if text_of(expr).is_none() && number_of(expr).is_none() =>
+        {
+            let float = made("float_of($1)", std::slice::from_ref(expr))?;
+            Some(cast(float, data_type.clone()))
+        }
         DataType::Text => Some(made("text_of($1)", std::slice::from_ref(expr))?),
         DataType::Varchar(length) | DataType::CharacterVarying(length) => {
             Some(characters(expr, length.as_ref(), false)?)

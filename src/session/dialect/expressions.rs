@@ -1,8 +1,10 @@
 //! Expressions that only Postgres says like that, in the engine's words.
 
+use std::ops::ControlFlow;
+
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, DataType, ExactNumberInfo, Expr, Function, FunctionArg,
-    FunctionArgExpr, FunctionArguments, Subscript, UnaryOperator, Value,
+    FunctionArgExpr, FunctionArguments, Subscript, UnaryOperator, Value, visit_expressions_mut,
 };
 
 use super::phrase::{made, number_of, string, text_of};
@@ -69,6 +71,28 @@ fn reworded(expr: &Expr) -> Result<Option<Expr>> {
         Expr::Function(function) => calls::reworded(function)?,
         _ => None,
     })
+}
+
+/// `x BETWEEN SYMMETRIC a AND b`, which has a mark before `a`: between the lesser and the greater.
+pub(super) fn between(expr: &mut Expr) -> Result<()> {
+    let Expr::Between { expr: value, negated, low, high } = expr else { return Ok(()) };
+    let mut is_marked = false;
+    let _: ControlFlow<()> = visit_expressions_mut(low.as_mut(), |part| {
+        if let Expr::BinaryOp { left, op: BinaryOperator::PGExp, right } = part
+            && matches!(left.as_ref(), Expr::Identifier(name) if name.value == super::SYMMETRIC)
+        {
+            is_marked = true;
+            *part = right.as_ref().clone();
+        }
+        ControlFlow::Continue(())
+    });
+    if is_marked {
+        let not = if *negated { "NOT " } else { "" };
+        let template = format!("({not}(($1 >= $2 AND $1 <= $3) OR ($1 >= $3 AND $1 <= $2)))");
+        let given = [value, low, high].map(|part| part.as_ref().clone());
+        *expr = made(&template, &given)?;
+    }
+    Ok(())
 }
 
 /// Words that are calls without parentheses.

@@ -52,7 +52,7 @@ fn named(expr: &Expr) -> Option<(String, bool)> {
             Some((name, true)) => Some((name, true)),
             _ => Some(("case".into(), false)),
         },
-        Expr::Exists { .. } => good("exists"),
+        Expr::Exists { negated: false, .. } => good("exists"),
         Expr::Extract { .. } => good("extract"),
         Expr::Substring { shorthand, .. } => good(if *shorthand { "substr" } else { "substring" }),
         Expr::Position { .. } => good("position"),

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// XX000 for a template that is no expression, which is a bug of ours.
-pub(super) fn made(template: &str, given: &[Expr]) -> Result<Expr> {
+pub(in crate::session) fn made(template: &str, given: &[Expr]) -> Result<Expr> {
     let parsed = Parser::new(&PostgreSqlDialect {})
         .try_with_sql(template)
         .and_then(|mut parser| parser.parse_expr());
@@ -43,7 +43,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// A text as an expression.
-pub(super) fn string(text: &str) -> Expr {
+pub(in crate::session) fn string(text: &str) -> Expr {
     Expr::Value(Value::SingleQuotedString(text.to_owned()).into())
 }
 

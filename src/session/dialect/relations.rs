@@ -94,8 +94,16 @@ fn of_call(call: &Call<'_>) -> Result<Option<TableFactor>> {
         let lists = vec![made("json_keys($1)", &call.given)?, made(values, &call.given)?];
         return of_lists(call, lists, vec!["key", "value"]);
     }
+    if call.name == "unnest" && !call.given.is_empty() {
+        return of_lists(call, call.given.clone(), vec![]);
+    }
     let Some(list) = list_function(&call.name) else { return Ok(None) };
-    of_lists(call, vec![made(&format!("{list}({places})"), &call.given)?], vec![])
+    let mut list = made(&format!("{list}({places})"), &call.given)?;
+    // The same type as of a series of constants, in whose place a parameter may be.
+    if call.name == "generate_series" && call.given.iter().all(is_integer) {
+        list = made("CAST($1 AS INT[])", &[list])?;
+    }
+    of_lists(call, vec![list], vec![])
 }
 
 fn is_constant(expr: &Expr) -> bool {

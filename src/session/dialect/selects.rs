@@ -1,19 +1,21 @@
 //! Queries: their limits, set operations, and what stands in their lists of columns.
 
 use datafusion::sql::sqlparser::ast::{
-    Distinct, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident,
-    LimitClause, OrderByKind, Query, Select, SelectItem, SetExpr, SetOperator, SetQuantifier,
+    Distinct, ExcludeSelectItem, Expr, FunctionArg, FunctionArgExpr, FunctionArguments,
+    GroupByExpr, Ident, LimitClause, ObjectName, OrderByKind, Query, Select, SelectItem, SetExpr,
+    SetOperator, SetQuantifier, WildcardAdditionalOptions,
 };
 
 use super::expressions::narrow;
 use super::names::{UNNAMED, column_name, folded, outermost};
 use super::phrase::made;
 use crate::error::{Error, Result};
+use crate::session::numbered::{COPY, TIES};
 
 /// Says `query`, whose parts are still Postgres', in the engine's words.
 pub(super) fn reword(query: &mut Query, is_nested: bool) -> Result<()> {
     fetch_as_limit(query)?;
-    check(&query.body)?;
+    count_copies(&mut query.body)?;
     narrow_columns(&mut query.body);
     if let Some(select) = select_mut(&mut query.body) {
         if is_nested {
@@ -31,14 +33,20 @@ pub(super) fn reword(query: &mut Query, is_nested: bool) -> Result<()> {
 /// `FETCH FIRST 2 ROWS ONLY` is `LIMIT 2`.
 fn fetch_as_limit(query: &mut Query) -> Result<()> {
     let Some(fetch) = query.fetch.take() else { return Ok(()) };
-    if fetch.with_ties || fetch.percent {
-        let what = if fetch.with_ties { "WITH TIES" } else { "PERCENT" };
-        return Err(Error::statement("0A000", format!("FETCH FIRST ... {what} is not supported")));
+    if fetch.percent {
+        return Err(Error::statement("0A000", "FETCH FIRST ... PERCENT is not supported"));
     }
-    let count = match fetch.quantity {
+    let mut count = match fetch.quantity {
         Some(count) => count,
         None => made("1", &[])?,
     };
+    if fetch.with_ties {
+        if query.order_by.is_none() {
+            let message = "WITH TIES cannot be specified without ORDER BY clause";
+            return Err(Error::statement("42601", message));
+        }
+        count = made(&format!("{TIES}($1)"), &[count])?;
+    }
     match &mut query.limit_clause {
         Some(LimitClause::LimitOffset { limit, .. }) => *limit = Some(count),
         _ => {
@@ -49,16 +57,32 @@ fn fetch_as_limit(query: &mut Query) -> Result<()> {
     Ok(())
 }
 
-/// Refuses what the engine would answer otherwise than Postgres.
-fn check(body: &SetExpr) -> Result<()> {
+/// `a EXCEPT ALL b` as an EXCEPT of rows that are numbered among those like them, which the plan
+/// does where it finds the mark; the same for INTERSECT.
+fn count_copies(body: &mut SetExpr) -> Result<()> {
     let SetExpr::SetOperation { op, set_quantifier, left, right } = body else { return Ok(()) };
+    count_copies(left)?;
+    count_copies(right)?;
     let is_counted = matches!(op, SetOperator::Except | SetOperator::Intersect);
-    if is_counted && *set_quantifier == SetQuantifier::All {
-        let message = format!("{op} ALL is not supported: number the rows and use {op}");
-        return Err(Error::statement("0A000", message));
+    if !is_counted || *set_quantifier != SetQuantifier::All {
+        return Ok(());
     }
-    check(left)?;
-    check(right)
+    let numbered =
+        |arm: &SetExpr| format!("SELECT *, {COPY}() AS \"{COPY}\" FROM ({arm}) AS \"rows\"");
+    let (left, right) = (numbered(left), numbered(right));
+    let Expr::Subquery(mut query) =
+        made(&format!("(SELECT * FROM ({left} {op} {right}) AS \"rows\")"), &[])?
+    else {
+        return Ok(());
+    };
+    if let SetExpr::Select(select) = query.body.as_mut() {
+        let opt_exclude =
+            Some(ExcludeSelectItem::Single(ObjectName::from(vec![Ident::with_quote('"', COPY)])));
+        let options = WildcardAdditionalOptions { opt_exclude, ..Default::default() };
+        select.projection = vec![SelectItem::Wildcard(options)];
+    }
+    *body = *query.body;
+    Ok(())
 }
 
 fn select_mut(body: &mut SetExpr) -> Option<&mut Select> {

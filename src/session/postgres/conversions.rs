@@ -9,8 +9,8 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, IntervalMonthDayNanoArr
 use datafusion::arrow::compute::kernels::arity::unary;
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{
-    DataType, DurationMicrosecondType, Field, FieldRef, Float64Type, IntervalMonthDayNano,
-    IntervalUnit, TimeUnit,
+    DataType, Decimal128Type, DurationMicrosecondType, Field, FieldRef, Float64Type,
+    IntervalMonthDayNano, IntervalUnit, TimeUnit,
 };
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
@@ -35,11 +35,22 @@ pub(super) enum Conversion {
     Span,
     /// What the engine would show otherwise becomes text, as Postgres shows it.
     Shown,
+    /// A decimal becomes the float that is nearest to it.
+    Float,
+    /// Stays what it is: what stands behind it only tells its name from another.
+    Apart,
 }
 
 impl Conversion {
-    pub(super) const ALL: [Self; 5] =
-        [Self::Summand, Self::Whole, Self::Numeric, Self::Span, Self::Shown];
+    pub(super) const ALL: [Self; 7] = [
+        Self::Summand,
+        Self::Whole,
+        Self::Numeric,
+        Self::Span,
+        Self::Shown,
+        Self::Float,
+        Self::Apart,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -48,11 +59,14 @@ impl Conversion {
             Self::Numeric => "numeric_of",
             Self::Span => "span_of",
             Self::Shown => "shown_text",
+            Self::Float => "float_of",
+            Self::Apart => "told_apart",
         }
     }
 
     pub(super) fn function(self) -> ScalarUDF {
-        let signature = Signature::any(1, Volatility::Immutable);
+        let given = if self == Self::Apart { 2 } else { 1 };
+        let signature = Signature::any(given, Volatility::Immutable);
         ScalarUDF::from(Converted { conversion: self, signature })
     }
 
@@ -74,6 +88,7 @@ impl Conversion {
                 Some((digits, places)) => D::Decimal128(digits, places),
                 None => given.clone(),
             },
+            (Self::Float, D::Decimal32(..) | D::Decimal64(..) | D::Decimal128(..)) => D::Float64,
             (Self::Span, D::Duration(_)) => D::Interval(IntervalUnit::MonthDayNano),
             (
                 Self::Shown,
@@ -103,6 +118,15 @@ impl Conversion {
                 let floats = floats.as_primitive::<Float64Type>();
                 Arc::new(unary::<_, _, Float64Type>(floats, f64::round_ties_even))
             }
+            (Self::Float, DataType::Float64) => match array.data_type() {
+                DataType::Decimal128(_, places) => {
+                    let places = *places;
+                    let decimals = array.as_primitive::<Decimal128Type>();
+                    let nearest = |value| nearest(value, places);
+                    Arc::new(unary::<_, _, Float64Type>(decimals, nearest))
+                }
+                _ => cast(result)?,
+            },
             (Self::Span, DataType::Interval(_)) => {
                 let us = cast(&DataType::Duration(TimeUnit::Microsecond))?;
                 let us = us.as_primitive::<DurationMicrosecondType>();
@@ -127,6 +151,15 @@ impl Conversion {
     }
 }
 
+/// The float nearest to `value` with `places` behind the point.
+pub(super) fn nearest(value: i128, places: i8) -> f64 {
+    // Both are floats to the last digit, so that their quotient is rounded once.
+    if value.unsigned_abs() <= 1 << 53 && (0..=22).contains(&places) {
+        return value as f64 / 10_f64.powi(i32::from(places));
+    }
+    format!("{value}e{}", -i32::from(places)).parse().unwrap_or(f64::NAN)
+}
+
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Converted {
     conversion: Conversion,
@@ -143,7 +176,9 @@ impl ScalarUDFImpl for Converted {
     }
 
     fn return_type(&self, given: &[DataType]) -> Result<DataType> {
-        let [given] = given else { return plan_err!("{}: takes one argument", self.name()) };
+        let Some(given) = given.first() else {
+            return plan_err!("{}: takes one argument", self.name());
+        };
         if self.conversion == Conversion::Numeric && matches!(given, DataType::Boolean) {
             return plan_err!("cannot cast type boolean to numeric");
         }

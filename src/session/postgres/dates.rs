@@ -164,7 +164,7 @@ fn at_zone(name: &str, (us, is_zoned): (i64, bool)) -> Result<ScalarValue> {
     }
 }
 
-fn made((months, days, us): (i64, i64, i64)) -> ScalarValue {
+pub(super) fn made((months, days, us): (i64, i64, i64)) -> ScalarValue {
     let narrow = |number: i64| number.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
     ScalarValue::IntervalMonthDayNano(Some(IntervalMonthDayNano {
         months: narrow(months),

@@ -35,6 +35,9 @@ pub(super) const TYPES: &[(&str, u32)] = &[
     ("jsonb_build_object", JSONB),
     ("json_build_array", JSON),
     ("jsonb_build_array", JSONB),
+    ("json_strip_nulls", JSON),
+    ("json_object_of", JSON),
+    ("jsonb_object_of", JSONB),
 ];
 
 type Answer = fn(&[ScalarValue], Tz) -> Result<ScalarValue>;
@@ -149,8 +152,31 @@ pub(super) const DEFINITIONS: &[Definition] = &[
         Ok(ScalarValue::Boolean(Some(is_equal)))
     }),
     of("jsonb_strip_nulls", ONE, TEXT, |given, _| kept(stripped(read(&given[0])?))),
-    of("jsonb_set", &[Kind::Text, Kind::Any, Kind::Text], TEXT, |given, _| {
-        kept(set(read(&given[0])?, &texts(&given[1])?, read(&given[2])?))
+    of("json_strip_nulls", ONE, TEXT, |given, _| {
+        let stripped = stripped(read(&given[0])?);
+        Ok(ScalarValue::Utf8(Some(stripped.written(Style::Tight))))
+    }),
+    of("jsonb_pretty", ONE, TEXT, |given, _| {
+        Ok(ScalarValue::Utf8(Some(read(&given[0])?.canonical().pretty())))
+    }),
+    Definition {
+        needed: 3,
+        ..of("jsonb_set", &[Kind::Text, Kind::Any, Kind::Text, Kind::Any], TEXT, |given, _| {
+            let adds = given.get(3) != Some(&ScalarValue::Boolean(Some(false)));
+            kept(set(read(&given[0])?, &texts(&given[1])?, read(&given[2])?, adds))
+        })
+    },
+    of("json_object_of", &[Kind::Any, Kind::Any], TEXT, |given, zone| {
+        let fields = paired(given, zone)?.into_iter().map(|(key, value)| {
+            let mut out = String::new();
+            super::json_text::quote(&key, &mut out);
+            format!("{out} : {}", value.written(Style::Tight))
+        });
+        let fields: Vec<String> = fields.collect();
+        Ok(ScalarValue::Utf8(Some(format!("{{ {} }}", fields.join(", ")))))
+    }),
+    of("jsonb_object_of", &[Kind::Any, Kind::Any], TEXT, |given, zone| {
+        kept(Json::Object(paired(given, zone)?))
     }),
     of("to_json", &[Kind::Any], TEXT, |given, zone| {
         Ok(ScalarValue::Utf8(Some(value_of(&given[0], zone)?.written(Style::Tight))))
@@ -158,8 +184,12 @@ pub(super) const DEFINITIONS: &[Definition] = &[
     of("json_list", &[Kind::Any], TEXT, |given, zone| {
         let written = match value_of(&given[0], zone)? {
             Json::List(items) => {
+                // Rows and lists stand in lines of their own.
+                let is_large =
+                    items.iter().any(|item| matches!(item, Json::List(_) | Json::Object(_)));
+                let between = if is_large { ", \n " } else { ", " };
                 let items: Vec<_> = items.iter().map(|item| item.written(Style::Tight)).collect();
-                format!("[{}]", items.join(", "))
+                format!("[{}]", items.join(between))
             }
             other => other.written(Style::Tight),
         };
@@ -329,25 +359,49 @@ fn stripped(json: Json) -> Json {
     }
 }
 
-fn set(json: Json, steps: &[String], value: Json) -> Json {
+/// Keys of one list with the values of another.
+fn paired(given: &[ScalarValue], zone: Tz) -> Result<Vec<(String, Json)>> {
+    let items = |value: &ScalarValue| -> Result<Vec<ScalarValue>> {
+        let ScalarValue::List(list) = value else { return Ok(vec![]) };
+        let values = list.value(0);
+        (0..values.len()).map(|at| ScalarValue::try_from_array(&values, at)).collect()
+    };
+    let pairs = items(&given[0])?.into_iter().zip(items(&given[1])?);
+    pairs
+        .map(|(key, value)| match key.is_null() {
+            true => exec_err!("field name must not be null"),
+            false => Ok((super::texts::text_of(&key, zone)?, value_of(&value, zone)?)),
+        })
+        .collect()
+}
+
+/// `json` with `value` at the end of `steps`, where it is put if nothing is there and `adds` is set.
+fn set(json: Json, steps: &[String], value: Json, adds: bool) -> Json {
     let Some((first, rest)) = steps.split_first() else { return value };
     match json {
         Json::Object(mut fields) => {
             match fields.iter().position(|(key, _)| key == first) {
                 Some(at) => {
                     let old = std::mem::replace(&mut fields[at].1, Json::Null);
-                    fields[at].1 = set(old, rest, value);
+                    fields[at].1 = set(old, rest, value, adds);
                 }
-                None if rest.is_empty() => fields.push((first.clone(), value)),
+                None if rest.is_empty() && adds => fields.push((first.clone(), value)),
                 None => {}
             }
             Json::Object(fields)
         }
         Json::List(mut items) => {
-            let place = first.parse::<usize>().ok().filter(|at| *at < items.len());
-            if let Some(at) = place {
-                let old = std::mem::replace(&mut items[at], Json::Null);
-                items[at] = set(old, rest, value);
+            let count = i64::try_from(items.len()).unwrap_or(i64::MAX);
+            let place = first.parse::<i64>().unwrap_or(i64::MAX);
+            let place = if place < 0 { place + count } else { place };
+            match usize::try_from(place) {
+                Ok(at) if at < items.len() => {
+                    let old = std::mem::replace(&mut items[at], Json::Null);
+                    items[at] = set(old, rest, value, adds);
+                }
+                Ok(_) if rest.is_empty() && adds => items.push(value),
+                Err(_) if rest.is_empty() && adds => items.insert(0, value),
+                _ => {}
             }
             Json::List(items)
         }

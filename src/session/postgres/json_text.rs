@@ -130,6 +130,45 @@ impl Json {
         out
     }
 
+    /// As text of many lines, each part indented by four blanks more than what it is in.
+    pub(super) fn pretty(&self) -> String {
+        let mut out = String::new();
+        self.write_pretty(0, &mut out);
+        out
+    }
+
+    fn write_pretty(&self, depth: usize, out: &mut String) {
+        let line = |depth: usize, out: &mut String| {
+            out.push('\n');
+            out.push_str(&"    ".repeat(depth));
+        };
+        match self {
+            Self::List(items) => {
+                out.push('[');
+                for (at, item) in items.iter().enumerate() {
+                    out.push_str(if at > 0 { "," } else { "" });
+                    line(depth + 1, out);
+                    item.write_pretty(depth + 1, out);
+                }
+                line(depth, out);
+                out.push(']');
+            }
+            Self::Object(fields) => {
+                out.push('{');
+                for (at, (key, value)) in fields.iter().enumerate() {
+                    out.push_str(if at > 0 { "," } else { "" });
+                    line(depth + 1, out);
+                    quote(key, out);
+                    out.push_str(": ");
+                    value.write_pretty(depth + 1, out);
+                }
+                line(depth, out);
+                out.push('}');
+            }
+            other => other.write(Style::Spaced, out),
+        }
+    }
+
     fn write(&self, style: Style, out: &mut String) {
         let (comma, colon) = match style {
             Style::Spaced => (", ", ": "),

@@ -17,6 +17,8 @@ enum Piece {
     PlusMinus,
     /// `PR`: a negative number in angle brackets.
     Brackets,
+    /// `TH`, in the case that it is written in: the ending of an ordinal.
+    Ordinal(bool),
     Text(String),
 }
 
@@ -41,7 +43,8 @@ impl Template {
                 (_, "PL") => (Piece::Plus, 2),
                 (_, "SG") => (Piece::PlusMinus, 2),
                 (_, "PR") => (Piece::Brackets, 2),
-                (_, "EE" | "RN" | "TH") | ('V' | 'v', _) => {
+                (_, "TH") => (Piece::Ordinal(first == 'T'), 2),
+                (_, "EE" | "RN") | ('V' | 'v', _) => {
                     return exec_err!(
                         "to_char: \"{template}\" has a pattern that is not known here"
                     );
@@ -107,6 +110,9 @@ fn decimal(value: i128, scale: i8, places: usize) -> String {
 
 /// `number` by `template`.
 pub(super) fn show(template: &str, number: &ScalarValue) -> Result<String> {
+    if let Some(shown) = roman(template, number).or_else(|| scientific(template, number)) {
+        return Ok(shown);
+    }
     let template = Template::of(template)?;
     let point = template.pieces.iter().position(|piece| *piece == Piece::Point);
     let point = point.unwrap_or(template.pieces.len());
@@ -119,6 +125,85 @@ pub(super) fn show(template: &str, number: &ScalarValue) -> Result<String> {
     let is_over = whole.len() > whole_places;
     let shown = Shown { whole: &whole, part: &part, is_over, whole_places };
     Ok(shown.write(&template, is_negative))
+}
+
+/// `RN`: Roman numerals up to 3999, to the right of 15 places.
+fn roman(template: &str, number: &ScalarValue) -> Option<String> {
+    const DIGITS: [(usize, &str); 13] = [
+        (1000, "M"),
+        (900, "CM"),
+        (500, "D"),
+        (400, "CD"),
+        (100, "C"),
+        (90, "XC"),
+        (50, "L"),
+        (40, "XL"),
+        (10, "X"),
+        (9, "IX"),
+        (5, "V"),
+        (4, "IV"),
+        (1, "I"),
+    ];
+    let is_tight = template.len() == 4 && template.to_uppercase().starts_with("FM");
+    let bare = if is_tight { &template[2..] } else { template };
+    if !bare.eq_ignore_ascii_case("RN") {
+        return None;
+    }
+    let (is_negative, whole, _) = digits(number, 0)?;
+    let mut rest = whole.parse::<usize>().unwrap_or(0);
+    if is_negative || !(1..4_000).contains(&rest) {
+        return Some("#".repeat(15));
+    }
+    let mut out = String::new();
+    for (value, digit) in DIGITS {
+        while rest >= value {
+            out.push_str(digit);
+            rest -= value;
+        }
+    }
+    let out = if bare.starts_with('r') { out.to_lowercase() } else { out };
+    Some(if is_tight { out } else { format!("{out:>15}") })
+}
+
+/// `9.99EEEE`: one digit, as many places, and the power of ten.
+fn scientific(template: &str, number: &ScalarValue) -> Option<String> {
+    let upper = template.to_uppercase();
+    let (is_tight, bare) = match upper.strip_prefix("FM") {
+        Some(bare) => (true, bare),
+        None => (false, upper.as_str()),
+    };
+    let mantissa = bare.strip_suffix("EEEE")?;
+    let (whole, part) = mantissa.split_once(['.', 'D']).unwrap_or((mantissa, ""));
+    let is_digits = |text: &str| text.bytes().all(|byte| byte == b'9' || byte == b'0');
+    if whole.len() != 1 || !is_digits(whole) || !is_digits(part) {
+        return None;
+    }
+    let value = match number {
+        ScalarValue::Int64(Some(value)) => *value as f64,
+        ScalarValue::Float64(Some(value)) => *value,
+        ScalarValue::Decimal128(Some(value), _, scale) => {
+            super::conversions::nearest(*value, *scale)
+        }
+        _ => return None,
+    };
+    let written = format!("{value:.places$e}", places = part.len());
+    let (mantissa, power) = written.split_once('e')?;
+    let power: i32 = power.parse().ok()?;
+    let sign = if power < 0 { '-' } else { '+' };
+    let blank = if is_tight || value < 0.0 { "" } else { " " };
+    Some(format!("{blank}{mantissa}e{sign}{:02}", power.abs()))
+}
+
+/// The ending of the ordinal of a number that ends in `whole`.
+fn ordinal(whole: &str) -> &'static str {
+    let tens = whole.len().checked_sub(2).map(|at| &whole[at..=at]);
+    match whole.chars().next_back() {
+        _ if tens == Some("1") => "th",
+        Some('1') => "st",
+        Some('2') => "nd",
+        Some('3') => "rd",
+        _ => "th",
+    }
 }
 
 struct Shown<'a> {
@@ -183,6 +268,11 @@ impl Shown<'_> {
                 Piece::Plus if !is_negative => out.push('+'),
                 Piece::Minus | Piece::Plus if !template.is_tight => out.push(' '),
                 Piece::Minus | Piece::Plus | Piece::Brackets => {}
+                Piece::Ordinal(_) if is_negative || !after.is_empty() => {}
+                Piece::Ordinal(is_upper) => out.push_str(&match is_upper {
+                    true => ordinal(self.whole).to_uppercase(),
+                    false => ordinal(self.whole).to_owned(),
+                }),
                 Piece::Text(text) => out.push_str(text),
             }
         }

@@ -5,13 +5,14 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
-use datafusion::common::{DFSchema, Result, plan_err};
+use datafusion::common::{DFSchema, Result, ScalarValue, plan_err};
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator as Engine, cast};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator as Engine, cast, lit};
 use datafusion::sql::sqlparser::ast::BinaryOperator as Op;
 
 use super::arithmetic::{Operator, exact};
+use super::conversions::{Conversion, nearest};
 use super::json::{JSON, JSONB};
 use super::{OID_KEY, call};
 
@@ -189,9 +190,26 @@ fn other(
             let of = |expr| call("interval_us", vec![expr]);
             binary(of(a)?, comparison(&op).unwrap_or(Engine::Eq), of(b)?)
         }
+        // A decimal beside a float is the float nearest to it, which the engine's own cast is not.
+        op if left.is_floating() && right.is_decimal() && comparison(&op).is_some() => {
+            binary(a, comparison(&op).unwrap_or(Engine::Eq), float(b)?)
+        }
+        op if left.is_decimal() && right.is_floating() && comparison(&op).is_some() => {
+            binary(float(a)?, comparison(&op).unwrap_or(Engine::Eq), b)
+        }
         op => return Ok(PlannerResult::Original(RawBinaryExpr { op, left: a, right: b })),
     };
     Ok(PlannerResult::Planned(planned))
+}
+
+fn float(decimal: Expr) -> Result<Expr> {
+    Ok(match decimal {
+        // At once, so that files are passed over by it.
+        Expr::Literal(ScalarValue::Decimal128(Some(value), _, places), _) => {
+            lit(nearest(value, places))
+        }
+        other => Conversion::Float.function().call(vec![other]),
+    })
 }
 
 fn comparison(op: &Op) -> Option<Engine> {

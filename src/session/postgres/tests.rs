@@ -57,11 +57,17 @@ async fn templates_of_numbers_show_what_postgres_shows() {
         ("1", "FM999.99", "1."),
         ("1234567.891", "FM$999,999,999.00", "$1,234,567.89"),
         ("0.155", "FM990.0%", "0.2%"),
+        ("485", "FMRN", "CDLXXXV"),
+        ("4000", "rn", "###############"),
+        ("12345.678", "9.999EEEE", " 1.235e+04"),
+        ("-0.00123", "9.9EEEE", "-1.0e-03"),
+        ("112", "FM999TH", "112TH"),
+        ("-2", "FM9th", "-2"),
     ] {
         let sql = format!("SELECT to_char(CAST({number} AS DECIMAL(20,3)), '{template}')");
         assert_eq!(one(&sql).await.expect(&sql), wanted, "{number} {template}");
     }
-    let error = one("SELECT to_char(5, '9EEEE')").await.expect_err("not known");
+    let error = one("SELECT to_char(5, '9V9')").await.expect_err("not known");
     assert!(error.to_string().contains("not known here"), "{error}");
 }
 

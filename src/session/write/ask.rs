@@ -5,12 +5,13 @@
 
 use datafusion::sql::sqlparser::ast::{
     AlterTableOperation, CommentObject, CreateTable, CreateView, Delete, Expr, FromTable, Ident,
-    Insert, ObjectName, ObjectType, OnCommit, Query, RenameTableNameKind, SchemaName, SetExpr,
-    Statement, TableObject, TableWithJoins, Update,
+    Insert, Merge, ObjectName, ObjectType, OnCommit, OnInsert, Query, RenameTableNameKind,
+    SchemaName, SelectItem, SetExpr, Statement, TableObject, TableWithJoins, Update,
 };
 
 use super::types::Column;
 use crate::error::{Error, Result};
+use crate::lake::Rules;
 
 /// A write, as it is asked for.
 #[derive(Debug, Clone)]
@@ -19,7 +20,7 @@ pub enum Write {
     /// `CREATE SCHEMA`.
     CreateSchema { name: ObjectName, is_lenient: bool },
     /// `CREATE TABLE t (...)`.
-    CreateTable { target: New, columns: Vec<Column> },
+    CreateTable { target: New, columns: Vec<Column>, rules: Rules },
     /// `CREATE TABLE t AS`, `SELECT INTO`.
     CreateTableAs { target: New, query: Box<Query>, names: Option<Vec<String>>, has_data: bool },
     /// `CREATE VIEW`.
@@ -38,6 +39,8 @@ pub enum Write {
     Update { table: ObjectName, update: Box<Update> },
     /// `DELETE`.
     Delete { table: ObjectName, delete: Box<Delete> },
+    /// `MERGE`.
+    Merge { table: ObjectName, merge: Box<Merge> },
     /// `COMMENT ON` a table or view, or a column of one.
     Comment { name: ObjectName, is_column: bool, text: Option<String> },
     /// Taken because tools send it; nothing is done.
@@ -91,11 +94,7 @@ impl Write {
             Statement::Insert(insert) => of_insert(insert),
             Statement::Update(update) => of_update(update),
             Statement::Delete(delete) => of_delete(delete),
-            Statement::Merge(_) => refuse(
-                "0A000",
-                "MERGE is not available",
-                "DELETE the rows that change and INSERT them anew, in one transaction.",
-            ),
+            Statement::Merge(merge) => of_merge(merge),
             Statement::Comment { object_type, object_name, comment, .. } => match object_type {
                 CommentObject::Table | CommentObject::View | CommentObject::Column => {
                     let is_column = *object_type == CommentObject::Column;
@@ -113,6 +112,27 @@ impl Write {
         match self {
             Self::CreateTableAs { query, .. } | Self::CreateView { query, .. } => Some(query),
             Self::Insert { insert, .. } => insert.source.as_mut(),
+            _ => None,
+        }
+    }
+
+    /// What RETURNING asks for; `None` without it.
+    pub fn returning(&self) -> Option<&[SelectItem]> {
+        match self {
+            Self::Insert { insert, .. } => insert.returning.as_deref(),
+            Self::Update { update, .. } => update.returning.as_deref(),
+            Self::Delete { delete, .. } => delete.returning.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The table whose rows it writes.
+    pub fn rows_of(&self) -> Option<&ObjectName> {
+        match self {
+            Self::Insert { table, .. }
+            | Self::Update { table, .. }
+            | Self::Delete { table, .. }
+            | Self::Merge { table, .. } => Some(table),
             _ => None,
         }
     }
@@ -202,7 +222,10 @@ fn of_create(create: &CreateTable) -> Write {
         return Write::CreateTableAs { target, query: query.clone(), names, has_data: true };
     }
     match Column::of_all(create) {
-        Ok(columns) => Write::CreateTable { target, columns },
+        Ok(columns) => match super::rules::of(create) {
+            Ok(rules) => Write::CreateTable { target, columns, rules },
+            Err(error) => refused(&error),
+        },
         Err(error) => refused(&error),
     }
 }
@@ -233,19 +256,11 @@ fn of_select_into(query: &Query) -> Option<Write> {
     Some(Write::CreateTableAs { target, query: Box::new(query), names: None, has_data: true })
 }
 
-const RETURNING: &str = "RETURNING is not available";
-const RETURNING_HINT: &str = "SELECT the rows after the statement, in the same transaction.";
-
 fn of_insert(insert: &Insert) -> Write {
-    if insert.returning.is_some() {
-        return refuse("0A000", RETURNING, RETURNING_HINT);
-    }
-    if insert.on.is_some() || insert.or.is_some() || insert.replace_into || insert.ignore {
-        let hint = "Tables made here have no unique keys: DELETE first, in one transaction.";
-        return refuse("0A000", "ON CONFLICT is not available", hint);
-    }
-    if insert.source.is_none() {
-        return refuse("0A000", "INSERT needs VALUES or a query", "Name the values.");
+    let is_other = matches!(insert.on, Some(OnInsert::DuplicateKeyUpdate(_)));
+    if is_other || insert.or.is_some() || insert.replace_into || insert.ignore {
+        let hint = "Say INSERT ... ON CONFLICT.";
+        return refuse("0A000", "this way of INSERT is not available", hint);
     }
     match &insert.table {
         TableObject::TableName(name) => {
@@ -256,9 +271,6 @@ fn of_insert(insert: &Insert) -> Write {
 }
 
 fn of_update(update: &Update) -> Write {
-    if update.returning.is_some() {
-        return refuse("0A000", RETURNING, RETURNING_HINT);
-    }
     if update.from.is_some() || update.limit.is_some() || !update.table.joins.is_empty() {
         let hint = "Use a subquery in WHERE or in SET.";
         return refuse("0A000", "UPDATE ... FROM is not available", hint);
@@ -270,9 +282,6 @@ fn of_update(update: &Update) -> Write {
 }
 
 fn of_delete(delete: &Delete) -> Write {
-    if delete.returning.is_some() {
-        return refuse("0A000", RETURNING, RETURNING_HINT);
-    }
     let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
     match from.as_slice() {
         [only] if delete.limit.is_none() && delete.tables.is_empty() => match table_name(only) {
@@ -280,6 +289,17 @@ fn of_delete(delete: &Delete) -> Write {
             None => refuse("0A000", "DELETE needs the name of a table", "Name the table."),
         },
         _ => refuse("0A000", "DELETE takes one table", "Name the others in USING."),
+    }
+}
+
+fn of_merge(merge: &Merge) -> Write {
+    let joins = vec![];
+    let table = TableWithJoins { relation: merge.table.clone(), joins };
+    match table_name(&table) {
+        Some(table) if merge.output.is_none() => {
+            Write::Merge { table, merge: Box::new(merge.clone()) }
+        }
+        _ => refuse("0A000", "MERGE needs the name of a table", "Name the table."),
     }
 }
 

@@ -6,24 +6,30 @@ use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::{
-    AssignmentTarget, Delete, Expr, FromTable, Ident, Insert, ObjectName, Query, SelectItem,
-    SetExpr, Statement, TableAlias, TableFactor, TableObject, TableWithJoins, Update, Value,
+    Assignment, AssignmentTarget, Delete, Expr, FromTable, Ident, Insert, ObjectName, OnInsert,
+    Query, SelectItem, SetExpr, Statement, TableAlias, TableFactor, TableObject, TableWithJoins,
+    Update, Value,
 };
 
 use super::super::{Session, gate, limits};
 use super::ask::{is_default, parts};
+use super::merge::Asked;
+use super::returning::Returning;
+use super::rules::{default_of, with_defaults};
 use super::work::State;
 use super::{Notice, Relation, Target, Write, Written, no_column, no_table, types};
 use crate::error::{Error, Result};
+use crate::lake::Rules;
 
 impl Session {
     pub(super) async fn change(&self, state: &mut State, write: Write) -> Result<Written> {
         match write {
             Write::CreateSchema { name, is_lenient } => self.create_schema(&name, is_lenient),
-            Write::CreateTable { target, columns } => {
+            Write::CreateTable { target, columns, rules } => {
                 let schema = types::Column::schema(&columns);
                 let (made, mut written) = Box::pin(self.create(state, &target, schema)).await?;
-                if made.is_some() {
+                if let Some(made) = made {
+                    Box::pin(self.put_rules(state, &made, rules)).await?;
                     written.tag = "CREATE TABLE".to_owned();
                 }
                 Ok(written)
@@ -73,6 +79,7 @@ impl Session {
             Write::Insert { table, insert } => Box::pin(self.insert(state, &table, *insert)).await,
             Write::Update { table, update } => Box::pin(self.update(state, &table, *update)).await,
             Write::Delete { table, delete } => Box::pin(self.delete(state, &table, *delete)).await,
+            Write::Merge { table, merge } => Box::pin(self.merge(state, &table, *merge)).await,
             Write::Comment { name, is_column, text } => {
                 Box::pin(self.comment(state, &name, is_column, text)).await
             }
@@ -100,7 +107,7 @@ impl Session {
         Ok(())
     }
 
-    async fn rows_in(&self, state: &mut State, target: &Target) -> Result<u64> {
+    pub(super) async fn rows_in(&self, state: &mut State, target: &Target) -> Result<u64> {
         Ok(match target {
             Target::Temporary(name) => {
                 let table = state.temporary.get(name).ok_or_else(|| no_table(name))?;
@@ -114,21 +121,37 @@ impl Session {
         &self,
         state: &mut State,
         table: &ObjectName,
-        insert: Insert,
+        mut insert: Insert,
     ) -> Result<Written> {
         let target = self.writable(table)?;
         let schema = self.schema_of(state, &target).await?;
-        let plan = self.insert_plan(insert, &target, &schema).await?;
+        let rules = self.rules_of(state, &target).await?;
+        let conflict = insert.on.take();
+        let own = insert.table_alias.as_ref().map(|alias| alias.alias.clone());
+        let returning = Returning::of_insert(&mut insert, &target);
+        let plan = self.insert_plan(insert, &target, &schema, &rules).await?;
         let state_of_planner = self.context.state();
         let plan = self
             .on_planning_thread(async move { super::super::analyzed(&state_of_planner, plan) })
             .await?;
         let appending = async {
+            if let Some(OnInsert::OnConflict(conflict)) = conflict {
+                let found = self.rows_of(plan).await?;
+                let found = self.aside(found, target.table(), &schema).await?;
+                let asked = Asked { found, conflict, own, returning };
+                return self.insert_beside(state, &target, asked).await;
+            }
             let rows = self.rows_of(plan).await?;
-            self.append(state, &target, rows).await
+            let Some(returning) = returning else {
+                return Ok((self.append(state, &target, rows).await?, None));
+            };
+            let rows = self.aside(rows, target.table(), &schema).await?;
+            let count = self.append_aside(state, &target, &rows).await?;
+            let returned = self.returned(state, returning, &schema, rows).await?;
+            Ok((count, Some(returned)))
         };
-        let rows = Box::pin(appending).await.map_err(|e| of_null(e, target.table()))?;
-        Ok(Written { rows, ..Written::tag(format!("INSERT 0 {rows}")) })
+        let (rows, returned) = Box::pin(appending).await.map_err(|e| of_null(e, target.table()))?;
+        Ok(Written { rows, returned, ..Written::tag(format!("INSERT 0 {rows}")) })
     }
 
     /// The SELECT that gives the rows of `insert`, in the order of the table's columns.
@@ -137,7 +160,11 @@ impl Session {
         mut insert: Insert,
         target: &Target,
         schema: &SchemaRef,
+        rules: &Rules,
     ) -> Result<LogicalPlan> {
+        (insert.on, insert.returning) = (None, None);
+        let names: Vec<String> = schema.fields().iter().map(|f| f.name().clone()).collect();
+        with_defaults(&mut insert, &names, rules)?;
         if let Some(query) = &mut insert.source {
             gate::check_statement(&Statement::Query(query.clone()))?;
             if let SetExpr::Values(values) = query.body.as_mut() {
@@ -149,16 +176,11 @@ impl Session {
                         .map(|f| ObjectName::from(vec![Ident::with_quote('"', f.name())]))
                         .collect();
                 }
-                for value in values.rows.iter_mut().flat_map(|row| row.content.iter_mut()) {
-                    if is_default(value) {
-                        *value = Expr::Value(Value::Null.into());
-                    }
-                }
             }
         }
         insert.table = TableObject::TableName(target.object_name());
         insert.table_alias = None;
-        let plan = self.planned_in_its_words(Statement::Insert(insert)).await?;
+        let plan = self.planned_in_its_words(Statement::Insert(insert), |_, plan| Ok(plan)).await?;
         let LogicalPlan::Dml(dml) = plan else {
             return Err(Error::statement("42601", "INSERT needs VALUES or a query"));
         };
@@ -171,10 +193,14 @@ impl Session {
         &self,
         state: &mut State,
         table: &ObjectName,
-        delete: Delete,
+        mut delete: Delete,
     ) -> Result<Written> {
         let target = self.writable(table)?;
         let before = self.rows_in(state, &target).await?;
+        let returning = Returning::of_delete(&mut delete, &target);
+        if let Some(returning) = returning {
+            return self.delete_returning(state, &target, delete, returning).await;
+        }
         let Some(condition) = delete.selection else {
             self.empty(state, &target).await?;
             return Ok(Written { rows: before, ..Written::tag(format!("DELETE {before}")) });
@@ -202,11 +228,13 @@ impl Session {
         &self,
         state: &mut State,
         table: &ObjectName,
-        update: Update,
+        mut update: Update,
     ) -> Result<Written> {
         let target = self.writable(table)?;
         let schema = self.schema_of(state, &target).await?;
-        let changed = changed_columns(&update, &schema, &target)?;
+        let rules = self.rules_of(state, &target).await?;
+        let returning = Returning::of_update(&mut update, &target);
+        let changed = changed_columns(&update.assignments, &schema, &target, &rules, None)?;
         let from = vec![renamed(update.table, &target)];
         let changed_rows = select(from.clone(), changed, update.selection.clone())?;
         let mut plans = vec![self.plan(Statement::Query(Box::new(changed_rows))).await?];
@@ -218,12 +246,20 @@ impl Session {
             check_steady(&plan)?;
             plans.push(plan);
         }
-        let rows = self.replace(state, &target, plans).await?.first().copied().unwrap_or(0);
-        Ok(Written { rows, ..Written::tag(format!("UPDATE {rows}")) })
+        let Some(returning) = returning else {
+            let rows = self.replace(state, &target, plans).await?.first().copied().unwrap_or(0);
+            return Ok(Written { rows, ..Written::tag(format!("UPDATE {rows}")) });
+        };
+        let changed = self.rows_of(plans.remove(0)).await?;
+        let changed = self.aside(changed, target.table(), &schema).await?;
+        self.replace(state, &target, plans).await?;
+        let rows = self.append_aside(state, &target, &changed).await?;
+        let returned = Some(self.returned(state, returning, &schema, changed).await?);
+        Ok(Written { rows, returned, ..Written::tag(format!("UPDATE {rows}")) })
     }
 
     /// Puts the rows of `plans` in the place of what `target` holds; how many each gave.
-    async fn replace(
+    pub(super) async fn replace(
         &self,
         state: &mut State,
         target: &Target,
@@ -266,13 +302,19 @@ impl Session {
         let plan = match write {
             Write::Insert { table, insert } => {
                 let target = self.writable(&table)?;
-                let schema = self.schema_of(&mut self.work.state(), &target).await?;
-                self.insert_plan(*insert, &target, &schema).await?
+                let mut state = self.work.state();
+                let schema = self.schema_of(&mut state, &target).await?;
+                let rules = self.rules_of(&mut state, &target).await?;
+                self.insert_plan(*insert, &target, &schema, &rules).await?
             }
             Write::CreateTableAs { query, .. } => self.planned(Statement::Query(query)).await?,
             Write::Update { table, .. } | Write::Delete { table, .. } => {
                 self.writable(&table)?;
-                self.planned_in_its_words(statement).await?
+                self.planned_in_its_words(statement, |_, plan| Ok(plan)).await?
+            }
+            Write::Merge { table, .. } => {
+                self.writable(&table)?;
+                return Ok(HashMap::new());
             }
             _ => return Ok(HashMap::new()),
         };
@@ -292,7 +334,7 @@ fn of_null(error: Error, table: &str) -> Error {
 }
 
 /// `table`, by the name that the planner finds.
-fn renamed(mut table: TableWithJoins, target: &Target) -> TableWithJoins {
+pub(super) fn renamed(mut table: TableWithJoins, target: &Target) -> TableWithJoins {
     if let TableFactor::Table { name, alias, .. } = &mut table.relation {
         if alias.is_none() {
             let own = Ident::with_quote('"', target.table());
@@ -303,12 +345,12 @@ fn renamed(mut table: TableWithJoins, target: &Target) -> TableWithJoins {
     table
 }
 
-fn all_columns() -> Vec<SelectItem> {
+pub(super) fn all_columns() -> Vec<SelectItem> {
     vec![SelectItem::Wildcard(Default::default())]
 }
 
 /// `SELECT items FROM tables WHERE condition`.
-fn select(
+pub(super) fn select(
     tables: Vec<TableWithJoins>,
     items: Vec<SelectItem>,
     condition: Option<Expr>,
@@ -324,14 +366,17 @@ fn select(
     Ok(*query)
 }
 
-/// The columns of a row that UPDATE changes, all of them, in the order of the table.
-fn changed_columns(
-    update: &Update,
+/// The columns of a row that UPDATE changes, all of them, in the order of the table; those that stay
+/// are read from `own`, if there is another table beside.
+pub(super) fn changed_columns(
+    assignments: &[Assignment],
     schema: &SchemaRef,
     target: &Target,
+    rules: &Rules,
+    own: Option<&Ident>,
 ) -> Result<Vec<SelectItem>> {
     let mut values: HashMap<String, Expr> = HashMap::new();
-    for assignment in &update.assignments {
+    for assignment in assignments {
         let AssignmentTarget::ColumnName(name) = &assignment.target else {
             let message = "assigning a row of columns at once is not available";
             return Err(Error::statement("0A000", message));
@@ -341,7 +386,7 @@ fn changed_columns(
             return Err(no_column(&column, target.table()));
         }
         let value = match is_default(&assignment.value) {
-            true => Expr::Value(Value::Null.into()),
+            true => default_of(rules, &column)?,
             false => assignment.value.clone(),
         };
         if values.insert(column.clone(), value).is_some() {
@@ -352,14 +397,17 @@ fn changed_columns(
         let name = Ident::with_quote('"', field.name());
         match values.remove(field.name()) {
             Some(expr) => SelectItem::ExprWithAlias { expr, alias: name },
-            None => SelectItem::UnnamedExpr(Expr::Identifier(name)),
+            None => SelectItem::UnnamedExpr(match own {
+                Some(own) => Expr::CompoundIdentifier(vec![own.clone(), name]),
+                None => Expr::Identifier(name),
+            }),
         }
     });
     Ok(items.collect())
 }
 
 /// Refuses a condition that may answer otherwise when it is asked again.
-fn check_steady(plan: &LogicalPlan) -> Result<()> {
+pub(super) fn check_steady(plan: &LogicalPlan) -> Result<()> {
     let mut is_volatile = false;
     plan.apply_with_subqueries(|node| {
         is_volatile |= node.expressions().iter().any(|expr| expr.is_volatile());

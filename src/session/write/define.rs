@@ -54,7 +54,8 @@ impl Session {
                 let on_commit = new
                     .temporary
                     .unwrap_or(datafusion::sql::sqlparser::ast::OnCommit::PreserveRows);
-                let table = Temporary { schema, batches: vec![], on_commit };
+                let rules = Default::default();
+                let table = Temporary { schema, batches: vec![], on_commit, rules };
                 state.temporary.insert(name.clone(), table);
             }
         }

@@ -34,9 +34,6 @@ impl Column {
     /// # Errors
     /// 0A000 for a type or constraint that cannot be held, 42701 for a name given twice.
     pub(super) fn of_all(create: &CreateTable) -> Result<Vec<Self>> {
-        if let Some(constraint) = create.constraints.first() {
-            return Err(unheld(&constraint.to_string()));
-        }
         let mut columns: Vec<Self> = vec![];
         for column in &create.columns {
             let name = folded(&column.name);
@@ -47,12 +44,25 @@ impl Column {
             for option in &column.options {
                 match &option.option {
                     ColumnOption::Null | ColumnOption::Collation(_) => {}
-                    ColumnOption::NotNull => is_nullable = false,
+                    ColumnOption::NotNull | ColumnOption::PrimaryKey(_) => is_nullable = false,
+                    // See `rules`.
+                    ColumnOption::Unique(_) | ColumnOption::Default(_) => {}
                     other => return Err(unheld(&other.to_string())),
                 }
             }
             let (data_type, length) = of_sql(&column.data_type)?;
             columns.push(Self { name, data_type, length, is_nullable });
+        }
+        let rules = super::rules::of(create)?;
+        for key in &rules.keys {
+            for name in &key.columns {
+                let column = columns.iter_mut().find(|column| column.name == *name);
+                let Some(column) = column else {
+                    let message = format!("column \"{name}\" named in key does not exist");
+                    return Err(Error::statement("42703", message));
+                };
+                column.is_nullable &= !key.is_primary;
+            }
         }
         Ok(columns)
     }
@@ -71,12 +81,12 @@ impl Column {
     }
 }
 
-fn unheld(what: &str) -> Error {
+pub(super) fn unheld(what: &str) -> Error {
     let word = what.split('(').next().unwrap_or(what).trim();
     Error::Statement {
         sqlstate: "0A000",
         message: format!("{word} cannot be held to by a table"),
-        hint: Some("Tables keep types and NOT NULL; leave the rest out.".into()),
+        hint: Some("Tables keep types, NOT NULL, keys and defaults; leave the rest out.".into()),
     }
 }
 

@@ -1,17 +1,18 @@
 //! What a session wrote and did not commit, and its temporary tables.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{MemTable, TableProvider};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::sql::sqlparser::ast::OnCommit;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::both::Both;
 use crate::error::{Error, Result};
-use crate::lake::{Draft, MadeRelation, MadeView, TableName};
+use crate::lake::{Draft, MadeRelation, MadeView, Rules, TableName};
 use crate::session::overlay::{Overlay, Own};
 
 /// Everything that is not committed.
@@ -68,6 +69,7 @@ pub(super) struct Temporary {
     pub(super) schema: SchemaRef,
     pub(super) batches: Vec<RecordBatch>,
     pub(super) on_commit: OnCommit,
+    pub(super) rules: Rules,
 }
 
 pub(super) fn bytes(batches: &[RecordBatch]) -> usize {
@@ -132,7 +134,7 @@ impl Work {
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock()
     }
 
     /// A copy of what is not committed.
@@ -164,7 +166,7 @@ impl Work {
             });
         }
         let overlay = state.overlay()?;
-        let reservation = self.reservation.lock().unwrap_or_else(PoisonError::into_inner);
+        let reservation = self.reservation.lock();
         reservation.try_resize(bytes)?;
         let mut inner = self.inner();
         if inner.before.is_none() {
@@ -207,7 +209,7 @@ impl Work {
 
     /// What is seen of temporary tables alone; their memory is given back where it can be.
     fn settled(&self, inner: &Inner) -> Overlay {
-        let reservation = self.reservation.lock().unwrap_or_else(PoisonError::into_inner);
+        let reservation = self.reservation.lock();
         // It only shrinks here, or goes back to what it was.
         drop(reservation.try_resize(inner.state.temporary_bytes()));
         inner.state.overlay().unwrap_or_default()

@@ -73,3 +73,6 @@ SELECT json_object_agg(name, level ORDER BY name) FROM raw.reps
 SELECT count(1), count(NULL)
 SELECT avg(m), sum(m), stddev_samp(m) FROM raw.numbers
 SELECT sum(x), avg(x), max(x) FROM raw.numbers WHERE n < 6
+SELECT percentile_cont(ARRAY[0.25, 0.5]) WITHIN GROUP (ORDER BY amount), percentile_disc(ARRAY[0.25, 0.9]) WITHIN GROUP (ORDER BY seats) FROM raw.deals
+SELECT percentile_cont(ARRAY[0.5]) WITHIN GROUP (ORDER BY amount) FROM raw.deals WHERE id < 0
+SELECT region, json_object_agg(name, seats ORDER BY id), jsonb_object_agg(name, amount) FROM raw.deals WHERE id < 5 GROUP BY region ORDER BY 1

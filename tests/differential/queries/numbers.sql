@@ -88,3 +88,6 @@ SELECT 0x1F
 SELECT 1_000
 SELECT 123::text, 1.50::text, true::text, 1.5::float8::text
 SELECT isfinite(date '2024-01-01'), 1.0::float8 IS NULL
+SELECT 1.0e0/29 = 1/29::float8, 1.0e0/29 = 1::float8/29, 0.1 = 0.1::float8, 1e0/3
+SELECT min_scale(8.4100), scale(8.4100), trim_scale(8.4100), trim_scale(amount), sign(amount), sign(seats) FROM raw.deals WHERE id = 1
+SELECT amount::float8, (amount * 1000000000000)::float8 / 7 FROM raw.deals WHERE id < 5 ORDER BY id

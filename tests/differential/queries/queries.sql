@@ -160,3 +160,20 @@ TABLE raw.reps LIMIT 0
 SELECT 1 WHERE 1 IN (1, NULL)
 SELECT count(*) FROM raw.deals d, raw.reps r WHERE d.owner = r.name AND d.amount > r.quota
 SELECT o.owner, o.total, r.quota, round(o.total / r.quota * 100, 1) AS attainment FROM (SELECT owner, sum(amount) AS total FROM raw.deals WHERE is_won GROUP BY owner) o JOIN raw.reps r ON r.name = o.owner ORDER BY attainment DESC
+SELECT r.name, (SELECT d.name FROM raw.deals d WHERE d.owner = r.name ORDER BY amount DESC NULLS LAST, id LIMIT 1) AS top FROM raw.reps r ORDER BY 1
+SELECT r.name FROM raw.reps r WHERE (SELECT d.amount FROM raw.deals d WHERE d.owner = r.name ORDER BY amount DESC NULLS LAST, id LIMIT 1) > 100 ORDER BY 1
+SELECT r.name, l.n, l.total FROM raw.reps r, LATERAL (SELECT count(*) AS n, sum(amount) AS total FROM raw.deals d WHERE d.owner = r.name) l ORDER BY 1
+SELECT r.name, l.n FROM raw.reps r LEFT JOIN LATERAL (SELECT d.name AS n FROM raw.deals d WHERE d.owner = r.name ORDER BY id LIMIT 2) l ON true ORDER BY 1, 2
+SELECT r.name, l.n FROM raw.reps r CROSS JOIN LATERAL (SELECT d.name AS n, row_number() OVER (ORDER BY id DESC) rn FROM raw.deals d WHERE d.owner = r.name) l WHERE l.rn = 1 ORDER BY 1, 2
+SELECT r.name, l.region, l.n FROM raw.reps r CROSS JOIN LATERAL (SELECT d.region, count(*) n FROM raw.deals d WHERE d.owner = r.name GROUP BY d.region) l ORDER BY 1, 2
+SELECT r.name, g FROM raw.reps r LEFT JOIN LATERAL generate_series(1, r.level) g ON true ORDER BY 1, 2
+SELECT id, w FROM raw.deals d CROSS JOIN LATERAL unnest(string_to_array(d.name, ' ')) AS w WHERE id < 4 ORDER BY 1, 2
+SELECT r.name, l.x FROM raw.reps r CROSS JOIN LATERAL (SELECT DISTINCT d.region AS x FROM raw.deals d WHERE d.owner = r.name) l ORDER BY 1, 2
+SELECT a.name, b.n, c.m FROM raw.reps a, LATERAL (SELECT a.level + 1 AS n) b, LATERAL (SELECT b.n * 2 AS m) c ORDER BY 1
+SELECT r.name, x.id, y.id FROM raw.reps r, LATERAL (SELECT id, owner FROM raw.deals d WHERE d.owner = r.name ORDER BY id LIMIT 2) x, LATERAL (SELECT id FROM raw.deals e WHERE e.owner = x.owner AND e.id > x.id ORDER BY id LIMIT 1) y ORDER BY 1, 2, 3
+SELECT owner, seats FROM raw.deals EXCEPT ALL SELECT owner, seats FROM raw.deals WHERE id < 5 ORDER BY 1, 2
+SELECT region FROM raw.deals INTERSECT ALL (SELECT region FROM raw.deals WHERE id < 9 UNION ALL SELECT region FROM raw.deals WHERE id < 5) ORDER BY 1
+SELECT seats, count(*) FROM raw.deals GROUP BY seats ORDER BY count(*) DESC FETCH FIRST 1 ROW WITH TIES
+SELECT id FROM raw.deals WHERE id NOT BETWEEN SYMMETRIC 7 + 1 AND 3 ORDER BY id
+SELECT row_to_json(d) FROM (SELECT id, name, amount FROM raw.deals WHERE id < 3) d
+SELECT json_agg(r ORDER BY r.name) FROM (SELECT name, level, hired_on FROM raw.reps) r

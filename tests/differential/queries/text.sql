@@ -69,3 +69,7 @@ SELECT concat_ws(', ', name, region, manager) FROM raw.reps ORDER BY name
 SELECT string_agg(DISTINCT left(name, 1), '' ORDER BY left(name, 1)) FROM raw.deals
 SELECT 'abc' LIKE 'a_c', 'a%c' LIKE 'a\%c', 'abc' LIKE 'ABC', 'abc' ILIKE 'ABC', '' LIKE '%', 'x' LIKE NULL
 SELECT E'line1\nline2' ~ 'line1.line2', 'aaa' ~ 'a{2}', 'foo.bar' ~ 'foo\.bar', 'x' ~ '\d', 'word here' ~ '\mhere\M'
+SELECT regexp_substr('abc abd abe', 'ab.', 2, 2), regexp_instr('abc abd abe', 'ab(.)', 1, 2, 1, 'i', 1), regexp_count('ABC abc', 'abc', 1, 'i')
+SELECT to_char(485, 'FMRN'), to_char(4000, 'RN'), to_char(12345.678, '9.999EEEE'), to_char(-0.00123, '9.9EEEE'), to_char(1, 'FM9th'), to_char(112, 'FM999TH'), to_char(-2, 'FM9th')
+SELECT jsonb_set('{"a": [1, 2]}', '{a,-1}', '9'), jsonb_set('{"a": 1}', '{b}', '2', false), jsonb_set('{"a": [1]}', '{a,5}', '2')
+SELECT jsonb_pretty('{"a": [1, {"b": 2}], "c": {}, "d": []}'::jsonb)

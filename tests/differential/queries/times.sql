@@ -76,3 +76,8 @@ SELECT greatest(date '2026-01-01', date '2026-02-01'), least(closed_on, date '20
 SELECT sum(closed_on) FROM raw.deals
 SELECT date '2026-01-01' + date '2026-01-01'
 SELECT min(created_at)::date, max(created_at) AT TIME ZONE 'UTC' FROM raw.deals
+SELECT date_trunc('day', interval '3 days 04:05:06'), date_trunc('year', age('2026-05-06'::timestamp, '2020-01-01'::timestamp))
+SELECT date_trunc('century', '2000-05-06'::timestamp), date_trunc('millennium', '2001-05-06 10:00+00'::timestamptz), date_trunc('decade', '1999-12-31 23:59'::timestamp)
+SELECT make_timestamptz(2026, 7, 15, 8, 15, 23.5), make_timestamptz(2026, 7, 15, 8, 15, 23.5, 'Europe/Madrid')
+SELECT make_time(25, 0, 0)
+SELECT make_timestamp(2026, 2, 30, 0, 0, 0)

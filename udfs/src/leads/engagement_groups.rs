@@ -29,22 +29,23 @@ struct Shared {
 pub(super) struct Groups {
     head: Head,
     shared: Option<Shared>,
-    sums: Vec<Sum>,
+    /// In steps, see [`Sum`]: half as large, so that twice as many are near.
+    sums: Vec<i64>,
     states: Option<Many<Engagement>>,
-    faded: Vec<f64>,
+    steps: Vec<i64>,
 }
 
 impl Groups {
     pub(super) fn new(head: Head) -> Self {
-        Self { head, shared: None, sums: vec![], states: None, faded: vec![] }
+        Self { head, shared: None, sums: vec![], states: None, steps: vec![] }
     }
 
     /// The states of the groups so far; from now on each has what it shares by itself.
     fn states(&mut self) -> &mut Many<Engagement> {
         let (shared, head, sums) = (self.shared, self.head, &mut self.sums);
         self.states.get_or_insert_with(|| {
-            let state = |points: Sum| State {
-                points,
+            let state = |points: i64| State {
+                points: Sum(points.into()),
                 as_of: shared.map(|shared| shared.as_of),
                 half_life: shared.map(|shared| shared.half_life),
                 cap: shared.map(|shared| shared.cap),
@@ -60,32 +61,43 @@ impl Groups {
             return false;
         }
         self.shared = Some(shared);
-        self.sums.resize(count, Sum::default());
+        self.sums.resize(count, 0);
         true
+    }
+
+    /// Adds `steps` to the sums of `groups`; false if one would not fit, and nothing is added.
+    fn add(&mut self, groups: &[usize], steps: &[i64]) -> bool {
+        let (sums, mut is_over) = (self.sums.as_mut_slice(), false);
+        for (group, steps) in groups.iter().zip(steps) {
+            let (added, is_wrapped) = sums[*group].overflowing_add(*steps);
+            sums[*group] = added;
+            is_over |= is_wrapped;
+        }
+        if is_over {
+            // What wraps around comes back the same way.
+            for (group, steps) in groups.iter().zip(steps) {
+                sums[*group] = sums[*group].wrapping_sub(*steps);
+            }
+        }
+        !is_over
     }
 
     /// Takes a batch the quick way; false if it cannot be, and nothing was taken.
     fn take(&mut self, values: &[ArrayRef], groups: &[usize], count: usize) -> Result<bool> {
-        let mut faded = std::mem::take(&mut self.faded);
-        let shared = fade(values, &mut faded)?;
-        let is_taken = shared.is_some_and(|shared| self.share(shared, count));
-        if is_taken {
-            let rows = groups.iter().zip(&faded);
-            rows.for_each(|(group, faded)| self.sums[*group].put_small(*faded));
-        }
-        self.faded = faded;
+        let mut steps = std::mem::take(&mut self.steps);
+        let shared = fade(values, &mut steps)?;
+        let is_taken =
+            shared.is_some_and(|shared| self.share(shared, count)) && self.add(groups, &steps);
+        self.steps = steps;
         Ok(is_taken)
     }
 
     /// Merges saved states the quick way; false if it cannot be, and nothing was merged.
     fn take_saved(&mut self, saved: &[ArrayRef], groups: &[usize], count: usize) -> bool {
         let Some(shared) = shared(saved) else { return false };
-        if !self.share(shared, count) {
-            return false;
-        }
         let sums = saved[0].as_primitive::<Decimal128Type>().values();
-        groups.iter().zip(sums).for_each(|(group, sum)| self.sums[*group].merge(*sum));
-        true
+        let steps: Option<Vec<i64>> = sums.iter().map(|sum| i64::try_from(*sum).ok()).collect();
+        steps.is_some_and(|steps| self.share(shared, count) && self.add(groups, &steps))
     }
 
     /// What all groups share, if that is known and their sums are all there is to them.
@@ -94,28 +106,28 @@ impl Groups {
     }
 }
 
-/// What is left of each row's points at the moment that all share, into `faded`; `None` if rows
-/// differ or lack something, or points are large.
-fn fade(values: &[ArrayRef], faded: &mut Vec<f64>) -> Result<Option<Shared>> {
+/// Steps of what is left of each row's points at the moment that all share, into `steps`; `None` if
+/// rows differ or lack something, or points are large.
+fn fade(values: &[ArrayRef], steps: &mut Vec<i64>) -> Result<Option<Shared>> {
     if values.iter().any(|column| column.null_count() > 0) {
         return Ok(None);
     }
-    // A date as the moment of the score lasts its whole day.
-    let rest_us = match values[2].data_type() {
-        DataType::Date32 => score::DAY_US - 1.0,
-        _ => 0.0,
-    };
     let (events, as_of) = (instants(&values[1])?, instants(&values[2])?);
     if events.null_count() + as_of.null_count() > 0 {
         return Ok(None);
     }
     let shared = one_of_each(as_of.values(), values.get(3), values.get(4));
     let Some(shared) = shared else { return Ok(None) };
+    // A date as the moment of the score lasts its whole day.
+    let rest_us = match values[2].data_type() {
+        DataType::Date32 => score::DAY_US - 1.0,
+        _ => 0.0,
+    };
+    let Shared { as_of, half_life: half_life_days, .. } = shared;
+    let fading = score::Fading { as_of, rest_us, half_life_days };
     let points = values[0].as_primitive::<Float64Type>().values();
-    faded.clear();
-    faded.extend(events.values().iter().map(|event| shared.as_of.saturating_sub(*event) as f64));
-    let is_small = score::fade(faded, points, shared.half_life, rest_us);
-    Ok(is_small.then_some(shared))
+    steps.resize(points.len(), 0);
+    Ok(score::fade(steps, points, events.values(), fading).then_some(shared))
 }
 
 /// What saved states share; `None` if they do not, or if one has seen no row.
@@ -152,10 +164,10 @@ fn only<T: PartialEq + Copy>(values: &[T]) -> Option<T> {
 }
 
 /// Sums and what they share as columns of a state.
-fn save(sums: &[Sum], shared: Shared) -> Result<Vec<ArrayRef>> {
+fn save(sums: &[i64], shared: Shared) -> Result<Vec<ArrayRef>> {
     let count = sums.len();
     Ok(vec![
-        saved_sums(sums.iter().copied())?,
+        saved_sums(sums.iter().map(|sum| Sum((*sum).into())))?,
         Arc::new(TimestampMicrosecondArray::from_value(shared.as_of, count)),
         Arc::new(Float64Array::from_value(shared.half_life, count)),
         Arc::new(Float64Array::from_value(shared.cap, count)),
@@ -186,7 +198,7 @@ impl GroupsAccumulator for Groups {
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
         let Some(shared) = self.quick() else { return self.states().evaluate(emit_to) };
         let sums = emit_to.take_needed(&mut self.sums);
-        let scores = sums.iter().map(|sum| sum.value().clamp(0.0, shared.cap));
+        let scores = sums.iter().map(|sum| Sum((*sum).into()).value().clamp(0.0, shared.cap));
         Ok(Arc::new(Float64Array::from_iter_values(scores)))
     }
 
@@ -200,16 +212,11 @@ impl GroupsAccumulator for Groups {
         values: &[ArrayRef],
         filter: Option<&BooleanArray>,
     ) -> Result<Vec<ArrayRef>> {
-        let mut faded = vec![];
+        let mut steps = vec![];
         if filter.is_none()
-            && let Some(shared) = fade(values, &mut faded)?
+            && let Some(shared) = fade(values, &mut steps)?
         {
-            let sum = |faded: &f64| {
-                let mut sum = Sum::default();
-                sum.put_small(*faded);
-                sum
-            };
-            return save(&faded.iter().map(sum).collect::<Vec<_>>(), shared);
+            return save(&steps, shared);
         }
         let many = Many::with(self.head, Engagement, DataType::Float64, vec![]);
         many.convert_to_state(values, filter)
@@ -217,6 +224,6 @@ impl GroupsAccumulator for Groups {
 
     fn size(&self) -> usize {
         let states = self.states.as_ref().map_or(0, GroupsAccumulator::size);
-        size_of::<Self>() + self.sums.capacity() * size_of::<Sum>() + states
+        size_of::<Self>() + self.sums.capacity() * size_of::<i64>() + states
     }
 }

@@ -143,8 +143,7 @@ impl Recipe for Engagement {
         if event > end {
             return Ok(());
         }
-        let age_days = start.saturating_sub(event) as f64 / score::DAY_US;
-        let points = score::decayed(points, age_days, half_life);
+        let points = score::faded(points, start.saturating_sub(event) as f64, half_life);
         match way {
             Way::In => state.points.add("points", points),
             Way::Out => state.points.subtract("points", points),

@@ -1,6 +1,7 @@
 //! Sums that do not depend on the order of what is added.
 
 use super::Fault;
+use super::power::WHOLE;
 
 /// Binary places behind the point: steps of 1e-12, up to 1e26.
 const SCALE: f64 = 1_099_511_627_776.0;
@@ -20,12 +21,6 @@ impl Sum {
     #[inline]
     pub fn add(&mut self, name: &str, value: f64) -> Result<(), Fault> {
         self.put(name, self.0.checked_add(fixed(name, value)?))
-    }
-
-    /// Adds `value`, known to be within four million, and to have no more than 1e25 such beside it.
-    #[inline]
-    pub(crate) fn put_small(&mut self, value: f64) {
-        self.0 = self.0.wrapping_add(small(value));
     }
 
     /// Takes `value` away again.
@@ -56,16 +51,31 @@ impl Sum {
 /// Largest number whose steps fit into 64 bits, with room to round.
 const SMALL: f64 = 4_194_303.0;
 
-/// Half away from zero, as `round` does it, without a call.
+/// Below this a number of steps is rounded by adding [`WHOLE`].
+const QUICK: f64 = 2_251_799_813_685_248.0;
+
+/// Steps of `value`, the even ones at a half; at most [`SMALL`] is right.
 #[inline]
-fn small(value: f64) -> i128 {
-    i128::from((value * SCALE + 0.5_f64.copysign(value)) as i64)
+fn small(value: f64) -> i64 {
+    let steps = value * SCALE;
+    if steps.abs() < QUICK { whole(steps) } else { steps.round_ties_even() as i64 }
+}
+
+/// Steps of a `value` within two thousand, without a branch.
+#[inline(always)]
+pub(crate) fn few_steps(value: f64) -> i64 {
+    whole(value * SCALE)
+}
+
+#[inline(always)]
+fn whole(steps: f64) -> i64 {
+    (steps + WHOLE).to_bits().wrapping_sub(WHOLE.to_bits()) as i64
 }
 
 #[inline]
 fn fixed(name: &str, value: f64) -> Result<i128, Fault> {
     if value.abs() <= SMALL {
-        return Ok(small(value));
+        return Ok(i128::from(small(value)));
     }
     if value.abs() <= LARGEST {
         return Ok((value * SCALE).round() as i128);
@@ -93,6 +103,15 @@ mod tests {
             let plain: f64 = values.iter().sum();
             let size: f64 = values.iter().map(|v| v.abs()).sum();
             prop_assert!((forward.value() - plain).abs() <= 1e-12 * (1.0 + size));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn quick_steps_are_the_same(value in -2_047.0..2_047.0) {
+            prop_assert_eq!(few_steps(value), small(value));
+            prop_assert_eq!(small(value), (value * SCALE).round_ties_even() as i64);
+            prop_assert_eq!(small(value * 2e3), (value * 2e3 * SCALE).round_ties_even() as i64);
         }
     }
 

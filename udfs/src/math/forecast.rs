@@ -21,6 +21,7 @@ mod search;
 mod season;
 mod simple;
 mod smoothing;
+mod stl;
 mod trend;
 mod winters;
 
@@ -30,6 +31,7 @@ use super::normal;
 use conformal::{Misses, misses, student};
 pub use method::Method;
 use simple::Fit;
+use stl::Stl;
 
 /// What a forecast rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +100,8 @@ const ORIGINS_MIN: usize = 2;
 const VALUES_MAX: usize = 400;
 const SEASONS_MAX: usize = 6;
 
-/// Forecasts `horizon` steps of `series` (oldest first) with intervals of chance `level`.
+/// Forecasts `horizon` steps of `series` (oldest first) with intervals of chance `level`; a level of
+/// 0 asks for none, which takes less time and changes no value.
 ///
 /// `method` of `None` is the ensemble; below six values the simple method that erred least, and
 /// where more than half of the values are zero, `tsb`.
@@ -117,7 +120,8 @@ pub fn forecast(
     let widths = done.widths;
     let finite = |value: f64| (value * scale).clamp(-f64::MAX, f64::MAX);
     let bound = |sign: f64| {
-        let at = |(step, value): (usize, &f64)| Some(finite(value + sign * widths.as_ref()?[step]));
+        let widths = widths.as_ref().filter(|_| level > 0.0);
+        let at = |(step, value): (usize, &f64)| Some(finite(value + sign * widths?[step]));
         done.values.iter().enumerate().map(at).collect()
     };
     let (lower, upper) = (bound(-1.0), bound(1.0));
@@ -244,7 +248,9 @@ impl Done {
             _ => status,
         };
         let series = guarded.map_or(Cow::Borrowed(recent), Cow::Owned);
-        let done = ensemble::ensemble(&series, horizon, season);
+        let origins =
+            if level > 0.0 { ensemble::ORIGINS_MAX } else { ensemble::ORIGINS_OF_WEIGHTS };
+        let done = ensemble::ensemble(&series, horizon, season, origins);
         let widths = done.misses.half_widths(horizon, level);
         let (method, misses) = (done.method, Some(done.misses));
         Self { method, status, season: done.season, values: done.values, widths, misses }
@@ -268,7 +274,8 @@ impl Done {
         let ahead = |history: &[f64], steps: usize| points(method, history, steps, found);
         let steps = ensemble::steps_seen(found);
         let fewest = method.values_min(found).max(ensemble::fewest(series.len(), found));
-        let misses = misses(series, ensemble::ORIGINS_MAX, fewest, steps, ahead);
+        let origins = if level > 0.0 { ensemble::ORIGINS_MAX } else { ORIGINS_MIN };
+        let misses = misses(series, origins, fewest, steps, ahead);
         let mut widths = misses.half_widths(horizon, level);
         if misses.0.len() < ORIGINS_MIN {
             let plain = Self::analytic(
@@ -360,8 +367,9 @@ fn points(method: Method, series: &[f64], horizon: usize, season: usize) -> Vec<
         Method::Theta if season > 1 && series.len() < 2 * season => {
             simple::seasonal_naive(series, horizon, season, true).forecasts
         }
-        Method::Theta => match season::adjusted(series, season, horizon) {
-            Some(adjusted) => {
+        Method::Theta => match Stl::new(series.len(), season) {
+            Some(stl) => {
+                let adjusted = season::adjusted(series, &stl, season, horizon);
                 let rest = trend::theta(&adjusted.series, horizon);
                 rest.iter().zip(&adjusted.ahead).map(|(value, index)| value + index).collect()
             }

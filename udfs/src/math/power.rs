@@ -3,7 +3,7 @@
 /// Below this a power of two counts as nothing.
 const LEAST: f64 = -1_022.0;
 /// Adding this leaves a number rounded to a whole one in the low bits: 1.5 · 2^52.
-const WHOLE: f64 = 6_755_399_441_055_744.0;
+pub(super) const WHOLE: f64 = 6_755_399_441_055_744.0;
 /// ln(2)^k / k! for k from 1.
 const TERMS: [f64; 13] = [
     std::f64::consts::LN_2,

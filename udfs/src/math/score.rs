@@ -1,6 +1,7 @@
 //! Lead scores: fit and engagement, decay, grades.
 
-use super::power::exp2;
+use super::exact::few_steps;
+use super::power::{WHOLE, exp2};
 use super::wide::wide;
 use super::{Answer, Fault, positive, ratio, within};
 
@@ -97,25 +98,53 @@ pub fn icp_fit(matched: &[Option<f64>], weights: &[f64]) -> Answer {
     Ok(ratio(hit, known).map(|fit| (fit * 100.0).clamp(0.0, 100.0)))
 }
 
-wide! {
-    /// Makes of `faded`, which holds the microseconds from each event to the moment of the score, what
-    /// is left of its points; an event more than `rest_us` microseconds after it leaves nothing.
-    ///
-    /// False if points are not finite or beyond a million: what is left is not to be used.
-    fade(faded: &mut [f64], points: &[f64], half_life_days: f64, rest_us: f64) -> bool = fade_in
+/// What is left of `points` after `age_us` microseconds, halved every `half_life_days`.
+#[inline(always)]
+pub fn faded(points: f64, age_us: f64, half_life_days: f64) -> f64 {
+    decayed(points, age_us, DAY_US * half_life_days)
 }
 
-#[inline(always)]
-fn fade_in(faded: &mut [f64], points: &[f64], half_life_days: f64, rest_us: f64) -> bool {
-    let mut is_small = true;
-    for (faded, points) in faded.iter_mut().zip(points) {
-        let age_us = *faded;
-        let left = decayed(*points, age_us / DAY_US, half_life_days);
-        *faded = if age_us >= -rest_us { left } else { 0.0 };
-        is_small &= points.abs() <= 1e6;
-    }
-    is_small
+/// What all events of a column have in common.
+#[derive(Debug, Clone, Copy)]
+pub struct Fading {
+    /// The moment of the score (microseconds).
+    pub as_of: i64,
+    /// Microseconds after it that still belong to it.
+    pub rest_us: f64,
+    /// Days after which points count half.
+    pub half_life_days: f64,
 }
+
+wide! {
+    /// Steps (see [`super::exact`]) of what is left of the `points` of each event, into `steps`; of
+    /// an event after the moment nothing is.
+    ///
+    /// False if points are beyond two thousand or an event is decades away: the steps are wrong then.
+    fade(steps: &mut [i64], points: &[f64], events: &[i64], fading: Fading) -> bool = fade_in
+}
+
+/// Ages below this many microseconds, 35 years, become floats by adding [`WHOLE`].
+const NEAR_BITS: u32 = 50;
+
+#[inline(always)]
+fn fade_in(steps: &mut [i64], points: &[f64], events: &[i64], fading: Fading) -> bool {
+    let count = steps.len();
+    let (points, events) = (&points[..count], &events[..count]);
+    let (mut is_small, mut far) = (true, 0);
+    for row in 0..count {
+        let age = fading.as_of.wrapping_sub(events[row]);
+        far |= (age.wrapping_add(1 << NEAR_BITS) as u64) >> (NEAR_BITS + 1);
+        let age_us = f64::from_bits((age as u64).wrapping_add(WHOLE.to_bits())) - WHOLE;
+        let left = faded(points[row], age_us, fading.half_life_days);
+        let left = if age_us >= -fading.rest_us { left } else { 0.0 };
+        steps[row] = few_steps(left);
+        is_small &= points[row].abs() <= FEW;
+    }
+    is_small & (far == 0)
+}
+
+/// Most points that the quick way takes.
+const FEW: f64 = 2_000.0;
 
 /// Microseconds of a day.
 pub const DAY_US: f64 = 86_400_000_000.0;

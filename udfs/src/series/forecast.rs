@@ -24,8 +24,8 @@ pub(crate) const PAGE: Page = Page {
     syntax: "forecast(ts, value, horizon [, method [, level [, season [, floor [, as_of [, gaps [, grain [, partial [, start_month [, history]]]]]]]]]])",
     summary: "Forecasts of a series with intervals: a list of structs (step, ds, yhat, lo, hi, method, status), one a step.",
     formula: "values at one time, or in one period of grain, are added; periods between the first and the last without a value count as gaps says; simple methods: yhat -+ z * sigma * growth with the step; theta, tsb, holt_winters_mul and ensemble: yhat -+ Student's quantile * root mean square miss from past origins * growth with the step; auto is the ensemble of Theta, Holt, damped Holt, Holt-Winters and autoregressions on values and logarithms, weighted by how they did from 12 past origins, of at least 6 values (below, the simple method that erred least), or tsb where more than half are zero",
-    nulls: "a row with NULL ts or value is ignored; no row gives NULL; a series that cannot be forecast gives one step of NULLs with its status: no_data (no value), irregular (times that make more than 100000 periods), stale (as many periods from the last value to as_of), gap (with gaps error), not_finite (NaN or infinity); lo and hi are NULL where the history says nothing of the error; a NULL option is its default: method auto, level 0.8, season the usual one of the grain (month 12, quarter 4, week 52, day 7), no floor, no as_of, gaps zero, grain auto, partial drop with as_of and keep without, start_month 1, history false",
-    errors: "horizon outside 1 to 120, level outside 0 to 1, an unknown method, gaps, grain or partial, a season below 1, a start_month outside 1 to 12, arguments that differ within a group",
+    nulls: "a row with NULL ts or value is ignored; no row gives NULL; a series that cannot be forecast gives one step of NULLs with its status: no_data (no value), irregular (times that make more than 100000 periods), stale (as many periods from the last value to as_of), gap (with gaps error), not_finite (NaN or infinity); lo and hi are NULL where the history says nothing of the error, and with level 0; a NULL option is its default: method auto, level 0.8, season the usual one of the grain (month 12, quarter 4, week 52, day 7), no floor, no as_of, gaps zero, grain auto, partial drop with as_of and keep without, start_month 1, history false",
+    errors: "horizon outside 1 to 120, level below 0, of 1 or above, an unknown method, gaps, grain or partial, a season below 1, a start_month outside 1 to 12, arguments that differ within a group",
     source: "R. J. Hyndman and G. Athanasopoulos, Forecasting: Principles and Practice, 3rd edition; intervals: V. Vovk and others, Algorithmic Learning in a Random World (split conformal)",
     example: (
         "SELECT f[1]['yhat'] FROM (SELECT forecast(d, v, 2, 'drift') AS f FROM (VALUES (DATE '2026-01-01', 10), (DATE '2026-02-01', 12), (DATE '2026-03-01', 14)) AS t(d, v))",
@@ -42,7 +42,10 @@ pub(crate) const PAGE: Page = Page {
             "method",
             "auto, naive, snaive, mean, drift, snaive_drift, ses, holt, holt_winters, holt_winters_mul, linear_season, theta, tsb or ensemble; one that needs more history gives way to drift or naive, and method and status say so",
         ),
-        ("level", "chance that the interval holds the value (ratio, default 0.8)"),
+        (
+            "level",
+            "chance that the interval holds the value (ratio, default 0.8); 0 for no interval, in two thirds of the time",
+        ),
         ("season", "steps in a season"),
         ("floor", "least that yhat, lo and hi may be, as 0 for what cannot be negative"),
         (

@@ -139,11 +139,11 @@ impl Options {
         }
     }
 
-    /// Chance of the interval.
+    /// Chance of the interval; 0 is no interval.
     pub(super) fn level(&self) -> Checked<f64> {
         match self.level.get().unwrap_or(0.8) {
-            level if level > 0.0 && level < 1.0 => Ok(level),
-            other => Err(Fault(format!("level must be between 0 and 1, got {other}"))),
+            level if (0.0..1.0).contains(&level) => Ok(level),
+            other => Err(Fault(format!("level must be 0 or between 0 and 1, got {other}"))),
         }
     }
 

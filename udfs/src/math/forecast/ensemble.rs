@@ -8,12 +8,13 @@
 
 use super::conformal::Misses;
 use super::method::Method;
+use super::stl::Stl;
 use super::trend::{Trend, holt, theta};
 use super::{autoregression, season, simple, winters};
 
 /// Most origins to go back to; weights look at the last of them only.
 pub(super) const ORIGINS_MAX: usize = 18;
-const ORIGINS_OF_WEIGHTS: usize = 12;
+pub(super) const ORIGINS_OF_WEIGHTS: usize = 12;
 /// On logarithms no forecast goes beyond so many times the largest value.
 const GROWTH_MAX: f64 = 4.0;
 /// Logarithms change little where the largest value is within this of the smallest.
@@ -48,18 +49,20 @@ pub(super) struct Ensemble {
 }
 
 /// Forecasts `horizon` steps of `series` (six values at least) with a season of `season` steps, if
-/// there is one.
-pub(super) fn ensemble(series: &[f64], horizon: usize, season: usize) -> Ensemble {
+/// there is one, after going back to `most` origins.
+pub(super) fn ensemble(series: &[f64], horizon: usize, season: usize, most: usize) -> Ensemble {
     let season = if season::is_seasonal(series, season) { season } else { 1 };
     let largest = series.iter().fold(0.0_f64, |most, value| most.max(*value));
     let least = series.iter().fold(f64::INFINITY, |least, value| least.min(*value));
     let has_logs = least > 0.0 && largest > RATIO_MIN * least;
+    let logs: Vec<f64> =
+        if has_logs { series.iter().map(|value| value.ln()).collect() } else { vec![] };
     let candidates = |series: &[f64], steps: usize| -> Vec<Vec<f64>> {
-        let mut all = Vec::from(members(series, steps, season));
-        if has_logs {
-            let logs: Vec<f64> = series.iter().map(|value| value.ln()).collect();
+        let stl = Stl::new(series.len(), season);
+        let mut all = Vec::from(members(series, steps, season, stl.as_ref()));
+        if let Some(logs) = logs.get(..series.len()) {
             let limit = GROWTH_MAX * series.iter().fold(0.0_f64, |most, value| most.max(*value));
-            all.extend(members(&logs, steps, season).map(|mut values| {
+            all.extend(members(logs, steps, season, stl.as_ref()).map(|mut values| {
                 values.iter_mut().for_each(|value| *value = value.exp().min(limit));
                 values
             }));
@@ -67,7 +70,7 @@ pub(super) fn ensemble(series: &[f64], horizon: usize, season: usize) -> Ensembl
         all
     };
     let now = candidates(series, horizon);
-    let origins = (series.len() - fewest(series.len(), season)).min(ORIGINS_MAX);
+    let origins = (series.len() - fewest(series.len(), season)).min(most);
     let past: Vec<Vec<Vec<f64>>> = (1..=origins)
         .map(|back| candidates(&series[..series.len() - back], back.min(steps_seen(season))))
         .collect();
@@ -85,14 +88,14 @@ pub(super) fn ensemble(series: &[f64], horizon: usize, season: usize) -> Ensembl
 /// Theta, damped Holt, Holt, autoregression, Holt-Winters, seasonal autoregression.
 ///
 /// Without a season damped Holt and autoregression stand for the last two.
-fn members(series: &[f64], horizon: usize, season: usize) -> Members {
-    if season > 1 && series.len() < 2 * season {
+fn members(series: &[f64], horizon: usize, season: usize, stl: Option<&Stl>) -> Members {
+    if season > 1 && stl.is_none() {
         // No member tells season from trend in less than two seasons.
         let last = simple::seasonal_naive(series, horizon, season, true).forecasts;
         return std::array::from_fn(|_| last.clone());
     }
     let order = if season >= 12 { 6 } else { 4 };
-    let adjusted = if season > 1 { season::adjusted(series, season, horizon) } else { None };
+    let adjusted = stl.map(|stl| season::adjusted(series, stl, season, horizon));
     let rest = adjusted.as_ref().map_or(series, |adjusted| &adjusted.series);
     let mut plain = [
         theta(rest, horizon),

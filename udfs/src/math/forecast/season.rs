@@ -1,5 +1,7 @@
 //! Whether a series has a season, and the series without it.
 
+use super::stl::Stl;
+
 /// A series without its season, and the season.
 pub(super) struct Adjusted {
     /// The series less its season.
@@ -40,15 +42,10 @@ pub(super) fn is_seasonal(series: &[f64], season: usize) -> bool {
     correlation > 0.7 * 1.645 * deviation
 }
 
-/// `series` less the season that STL finds; `None` where it finds none.
-///
-/// Source: R. B. Cleveland and others, STL: A Seasonal-Trend Decomposition Procedure Based on
-/// Loess, 1990.
-pub(super) fn adjusted(series: &[f64], season: usize, horizon: usize) -> Option<Adjusted> {
+/// `series` less the season that `stl`, made for its length, finds.
+pub(super) fn adjusted(series: &[f64], stl: &Stl, season: usize, horizon: usize) -> Adjusted {
     let count = series.len();
-    let span = if season == 4 { 7 } else { 11 };
-    let parts = stlrs::Stl::params().seasonal_length(span).fit(series, season).ok()?;
-    let indices = parts.seasonal();
+    let indices = stl.season_of(series);
     let ahead = (0..horizon)
         .map(|step| {
             let last = count - season + step % season;
@@ -57,6 +54,6 @@ pub(super) fn adjusted(series: &[f64], season: usize, horizon: usize) -> Option<
             0.75 * indices[last] + 0.25 * indices[before]
         })
         .collect();
-    let rest = series.iter().zip(indices).map(|(value, index)| value - index).collect();
-    Some(Adjusted { series: rest, ahead, first: indices[..season].to_vec() })
+    let rest = series.iter().zip(&indices).map(|(value, index)| value - index).collect();
+    Adjusted { series: rest, ahead, first: indices[..season].to_vec() }
 }
