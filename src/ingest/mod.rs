@@ -253,7 +253,12 @@ impl fmt::Display for Summary {
                 line.rows_duplicate
             )?;
         }
-        self.money.iter().try_for_each(|money| writeln!(f, "{money}"))?;
+        if !self.money.is_empty() {
+            let sums = self.money.len();
+            writeln!(f, "money: {sums} sums balance to the cent; see ops.reconciliation")?;
+        }
+        let mut lost = self.money.iter().filter(|money| money.quarantined != 0);
+        lost.try_for_each(|money| writeln!(f, "{money}"))?;
         if self.is_repeated {
             writeln!(f, "this batch was loaded before: nothing was done")?;
         }
