@@ -15,13 +15,13 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::datasets::Dataset;
-use super::mapping::EXPORT;
+use super::mapping::{EXPORT, EXTRA, ROW};
 use crate::schema::Kind;
 
 /// Functions whose arguments are dates, whatever they make of them.
-const OF_DATES: &[&str] = &["day", "instant", "utc", "seconds_between"];
-/// Functions whose result is no value of their argument.
-const OF_FLAGS: &[&str] = &["flag", "count", "json_text"];
+const OF_DATES: &[&str] = &["day", "instant", "utc", "seconds_between", "days_between"];
+/// Functions whose result is no value of their argument, or whose argument has a spelling of its own.
+const OPAQUE: &[&str] = &["flag", "count", "json_text", "months", "clock_seconds"];
 /// Functions that pass an argument on whole.
 const PASSING: &[&str] = &["coalesce", "max", "min", "nullif", "trim", "first_value", "last_value"];
 
@@ -61,6 +61,8 @@ pub(super) fn of(dataset: &Dataset) -> BTreeMap<Column, Uses> {
             }
         }
     }
+    // What the loader adds to every object is no column of the export.
+    trace.uses.retain(|(_, column), _| column != ROW && column != EXTRA);
     trace.uses
 }
 
@@ -211,7 +213,7 @@ impl Trace {
             }
             Expr::Function(function) => {
                 let name = name_of(function);
-                if OF_DATES.contains(&name.as_str()) || OF_FLAGS.contains(&name.as_str()) {
+                if OF_DATES.contains(&name.as_str()) || OPAQUE.contains(&name.as_str()) {
                     return Parts::new();
                 }
                 let parts: Parts = arguments(function).flat_map(|a| self.value(a, scope)).collect();
