@@ -5,8 +5,8 @@
 //! What a source was read up to is kept beside the lake once a batch is recorded; losing it, or a
 //! kill between the two, costs a second reading and no row.
 //!
-//! Rows of an object that only completes others (a look-up) are always copied whole, because a row
-//! that changed needs all that it refers to.
+//! An object that completes others (a look-up), or whose rows a mapping compares with each other, is
+//! always copied whole, because a row that changed needs all that it refers to.
 //! If a look-up changed, the objects that read it are copied whole as well.
 
 mod state;
@@ -117,10 +117,14 @@ async fn live(
     let crm = source.crm.clone().unwrap_or_default();
     let dataset = datasets::load(&crm)?;
     let folder = Folder::open(&engine.config().sources_path(), name)?;
-    let reading = format!(
+    let mut reading = format!(
         "{}/{:?}/{:?}/{:?}",
         dataset.version, source.location, source.schema, source.tables
     );
+    // What was read for a lake in a bucket is kept outside of it, where another lake may come.
+    if engine.config().lake.contains("://") {
+        reading.push_str(&format!("/{}", engine.config().lake));
+    }
     let mut state = folder.state(&reading)?;
     if how.is_full {
         state = State::new(&reading);
@@ -172,13 +176,13 @@ impl Copies<'_> {
         self.check_tables(&names)?;
         // What completes others comes first: whether it changed decides on the others.
         names.sort_by_key(|name| !self.is_look_up(&name.to_lowercase()));
-        let mut next = state.next();
-        let (mut found, mut changed) = (Vec::new(), BTreeSet::new());
+        let (mut next, mut found) = (state.next(), Vec::new());
+        let (mut changed, mut is_new) = (BTreeSet::new(), false);
         for name in names {
             let key = name.to_lowercase();
-            let is_look_up = self.is_look_up(&key);
+            let is_compared = self.is_look_up(&key) || self.is_compared(&key);
             let is_whole =
-                is_look_up || self.completed_by(&key).any(|other| changed.contains(&other));
+                is_compared || self.completed_by(&key).any(|other| changed.contains(&other));
             let since = state.watermark(&key).filter(|_| !is_whole);
             let columns = reads.get(&key).into_iter().flatten().cloned().collect();
             let wanted = Wanted { name: name.clone(), columns, since };
@@ -186,21 +190,22 @@ impl Copies<'_> {
             let path = self.folder.copy(&name, system.extension())?;
             let copied = system.copy(&wanted, &path).await?;
             self.progress.advance(copied.rows);
-            if is_look_up {
+            if is_compared {
                 let hash = export::file_hash(&path)?;
                 if state.hash(&key) != Some(&hash) {
                     changed.insert(key.clone());
                 }
                 next.set_hash(&key, hash);
             }
+            is_new |= changed.contains(&key) || (!is_compared && copied.rows > 0);
             next.set_watermark(&key, copied.watermark);
             if copied.rows > 0 {
                 found.push((path, copied.rows));
             }
         }
-        // Look-ups alone are no export: nothing that they complete changed.
+        // Nothing changed, or only what no row of the mappings comes from.
         let drives = |path: &Path| self.drivers().any(|driver| stem(path) == driver);
-        if !found.iter().any(|(path, _)| drives(path)) {
+        if !is_new || !found.iter().any(|(path, _)| drives(path)) {
             found.clear();
         }
         Ok((next, found))
@@ -226,6 +231,11 @@ impl Copies<'_> {
     /// Whether a mapping reads `object` to complete the rows of another.
     fn is_look_up(&self, object: &str) -> bool {
         self.branches().any(|branch| branch.driver != object && branch.reads.contains_key(object))
+    }
+
+    /// Whether a mapping compares rows of `object` with others of it.
+    fn is_compared(&self, object: &str) -> bool {
+        self.branches().any(|branch| branch.driver == object && !branch.is_row_by_row)
     }
 
     /// Objects that complete the rows of `driver`.

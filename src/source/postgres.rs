@@ -96,7 +96,7 @@ impl Postgres {
         Ok(Self { name: system, client, schema, watermark, overlap_minutes, tables })
     }
 
-    /// What of `table` a copy takes: a condition, and the watermark column with its type.
+    /// What a copy takes: a condition, and what the next watermark is, in SQL.
     fn changed(&self, wanted: &Wanted) -> Result<(String, Option<String>)> {
         let columns = self.tables.get(&wanted.name).map_or(&[][..], Vec::as_slice);
         let column = self.watermark.as_ref().and_then(|w| columns.iter().find(|(c, _)| c == w));
@@ -107,6 +107,10 @@ impl Postgres {
             return Err(Error::Refused { subject: self.name.clone(), reason });
         }
         let column = quoted(column);
+        // A row from the future must not hide the changes of all the days until then.
+        let newest = format!(
+            "CASE WHEN max({column}) IS NOT NULL THEN least(max({column}), now()::{kind}) END"
+        );
         let condition = match &wanted.since {
             None => "true".to_owned(),
             Some(since) => format!(
@@ -115,7 +119,7 @@ impl Postgres {
                 self.overlap_minutes
             ),
         };
-        Ok((condition, Some(column)))
+        Ok((condition, Some(newest)))
     }
 }
 
@@ -131,13 +135,13 @@ impl System for Postgres {
     }
 
     async fn copy(&mut self, wanted: &Wanted, to: &Path) -> Result<Copied> {
-        let (condition, watermark) = self.changed(wanted)?;
+        let (condition, newest) = self.changed(wanted)?;
         let columns = self.tables.get(&wanted.name).map_or(&[][..], Vec::as_slice);
         let texts: Vec<String> =
             columns.iter().map(|(c, _)| format!("{0}::text AS {0}", quoted(c))).collect();
         let from = format!("{}.{} WHERE {condition}", quoted(&self.schema), quoted(&wanted.name));
-        let most = watermark.map_or("NULL".to_owned(), |column| format!("max({column})::text"));
-        let counted = format!("SELECT count(*), {most} FROM {from}");
+        let newest = newest.unwrap_or_else(|| "NULL".to_owned());
+        let counted = format!("SELECT count(*), ({newest})::text FROM {from}");
         let counted = self.client.query_one(&counted, &[]).await;
         let counted = counted.map_err(failed(&self.name, "count rows"))?;
         let (rows, watermark): (i64, Option<String>) = (counted.get(0), counted.get(1));
