@@ -55,6 +55,10 @@ pub struct SourceConfig {
     #[serde(default)]
     pub refresh_token_file: Option<PathBuf>,
     #[serde(default)]
+    pub access_token_env: Option<String>,
+    #[serde(default)]
+    pub access_token_file: Option<PathBuf>,
+    #[serde(default)]
     pub tls_root: Option<PathBuf>,
     #[serde(default)]
     pub schema: Option<String>,
@@ -64,10 +68,20 @@ pub struct SourceConfig {
     pub watermark: Option<String>,
     #[serde(default = "default_overlap")]
     pub overlap_minutes: u32,
+    #[serde(default = "default_timeout")]
+    pub timeout_ms: u32,
+    #[serde(default)]
+    pub required_columns: Vec<String>,
+    #[serde(default)]
+    pub quarantine_ratio_max: Option<f64>,
 }
 
 fn default_overlap() -> u32 {
     60
+}
+
+fn default_timeout() -> u32 {
+    60_000
 }
 
 /// What kind of system a source is.
@@ -80,6 +94,8 @@ pub enum SourceKind {
     Postgres,
     /// Query jobs of Salesforce's Bulk API 2.0.
     SalesforceApi,
+    /// Searches of HubSpot's CRM v3 API.
+    HubspotApi,
 }
 
 /// One place or several.
@@ -104,7 +120,7 @@ impl Location {
 
 /// Keys of a source: name, kinds that take it, meaning.
 pub const SOURCE_KEYS: &[(&str, &str, &str)] = &[
-    ("kind", "all", "files, postgres or salesforce_api"),
+    ("kind", "all", "files, postgres, salesforce_api or hubspot_api"),
     ("crm", "all", "mapping that names the columns, such as salesforce or template"),
     ("table", "files", "load into raw.TABLE as it is, instead of through a mapping"),
     ("types", "files", "types of raw columns, as in --types"),
@@ -112,7 +128,7 @@ pub const SOURCE_KEYS: &[(&str, &str, &str)] = &[
         "location",
         "all",
         "path or URL, or a list of them; of postgres \"host=... port=... dbname=...\"; of \
-         salesforce_api https://DOMAIN.my.salesforce.com",
+         salesforce_api https://DOMAIN.my.salesforce.com, of hubspot_api https://api.hubapi.com",
     ),
     ("encoding", "files", "as --encoding"),
     ("delimiter", "files", "as --delimiter"),
@@ -124,23 +140,60 @@ pub const SOURCE_KEYS: &[(&str, &str, &str)] = &[
     ("user", "postgres", "role to log in as"),
     ("password_env", "postgres", "environment variable that holds the password"),
     ("password_file", "postgres", "file whose first line is the password, not readable by others"),
-    ("client_id", "salesforce_api", "id of the connected app"),
-    ("client_secret_env", "salesforce_api", "environment variable that holds the app's secret"),
-    ("client_secret_file", "salesforce_api", "file whose first line is the app's secret"),
+    ("client_id", "salesforce_api hubspot_api", "id of the connected app"),
+    (
+        "client_secret_env",
+        "salesforce_api hubspot_api",
+        "environment variable that holds the app's secret",
+    ),
+    (
+        "client_secret_file",
+        "salesforce_api hubspot_api",
+        "file whose first line is the app's secret",
+    ),
     (
         "refresh_token_env",
-        "salesforce_api",
+        "salesforce_api hubspot_api",
         "variable that holds a person's refresh token; without one the app acts for itself",
     ),
-    ("refresh_token_file", "salesforce_api", "file whose first line is the refresh token"),
+    (
+        "refresh_token_file",
+        "salesforce_api hubspot_api",
+        "file whose first line is the refresh token",
+    ),
+    (
+        "access_token_env",
+        "hubspot_api",
+        "variable that holds the token of a private app, which needs no client_id",
+    ),
+    ("access_token_file", "hubspot_api", "file whose first line is that token"),
     ("tls_root", "postgres", "PEM file with the authority that signed the server's certificate"),
     ("schema", "postgres", "schema of the tables [default: public]"),
-    ("tables", "postgres salesforce_api", "tables to read [default: those that the mapping reads]"),
+    (
+        "tables",
+        "postgres salesforce_api hubspot_api",
+        "tables to read [default: those that the mapping reads]",
+    ),
     ("watermark", "postgres", "column that says when a row last changed, such as write_date"),
     (
         "overlap_minutes",
-        "postgres salesforce_api",
+        "postgres salesforce_api hubspot_api",
         "minutes read again before the last watermark [default: 60]",
+    ),
+    (
+        "timeout_ms",
+        "salesforce_api hubspot_api",
+        "milliseconds to wait for an answer or its next bytes [default: 60000]",
+    ),
+    (
+        "required_columns",
+        "all",
+        "columns without which nothing is loaded, as OBJECT.COLUMN; with table, just COLUMN",
+    ),
+    (
+        "quarantine_ratio_max",
+        "all",
+        "share of bad rows above which a batch is refused [default: that of all]",
     ),
 ];
 
@@ -189,7 +242,11 @@ impl SourceConfig {
             let is_set = match given.get(*key) {
                 None => false,
                 Some(toml::Value::Array(list)) => *key == "tables" && !list.is_empty(),
-                Some(value) => *key != "overlap_minutes" || *value != default_overlap().into(),
+                Some(value) => match *key {
+                    "overlap_minutes" => *value != default_overlap().into(),
+                    "timeout_ms" => *value != default_timeout().into(),
+                    _ => true,
+                },
             };
             if is_set && *kinds != "all" && !kinds.split(' ').any(|kind| kind == self.kind.name()) {
                 return bad(key, &format!("means nothing for kind {}", self.kind.name()));
@@ -198,8 +255,38 @@ impl SourceConfig {
         if self.kind != SourceKind::Files && self.crm.is_none() {
             return bad("crm", "is needed: only files go into raw as they are");
         }
-        if self.kind == SourceKind::SalesforceApi && self.client_id.is_none() {
-            return bad("client_id", "is needed");
+        if self.quarantine_ratio_max.is_some_and(|ratio| !(0.0..=1.0).contains(&ratio)) {
+            return bad("quarantine_ratio_max", "must be from 0 to 1");
+        }
+        for column in &self.required_columns {
+            let is_whole = |part: &str| !part.is_empty() && !part.contains('.');
+            let is_sound = match (&self.table, column.split_once('.')) {
+                (Some(_), None) => !column.is_empty(),
+                (None, Some((object, column))) => is_whole(object) && !column.is_empty(),
+                _ => false,
+            };
+            if !is_sound {
+                return bad("required_columns", "are OBJECT.COLUMN, or COLUMN of a table");
+            }
+        }
+        self.check_system(name)
+    }
+
+    /// [`Self::check`] of what only some kinds of system have.
+    fn check_system(&self, name: &str) -> Result<()> {
+        let bad =
+            |key: &str, reason: &str| Err(refuse(&format!("source.{name}.{key}"), "file", reason));
+        let has_token = self.access_token_env.is_some() || self.access_token_file.is_some();
+        let is_app = matches!(self.kind, SourceKind::SalesforceApi | SourceKind::HubspotApi);
+        if is_app && has_token == self.client_id.is_some() {
+            let reason = match self.kind {
+                SourceKind::HubspotApi => "is needed, or access_token_env, and not both",
+                _ => "is needed",
+            };
+            return bad("client_id", reason);
+        }
+        if self.timeout_ms < 100 {
+            return bad("timeout_ms", "must be 100 or more");
         }
         if self.kind == SourceKind::Postgres {
             if self.location.all().len() != 1 {
@@ -237,6 +324,14 @@ impl SourceConfig {
         found.ok_or_else(missing)
     }
 
+    /// The token of a private app, if one is named.
+    ///
+    /// # Errors
+    /// Those of [`Self::password`].
+    pub fn access_token(&self, name: &str) -> Result<Option<Secret>> {
+        secret(name, "access_token", &self.access_token_env, &self.access_token_file)
+    }
+
     /// The refresh token, if one is named.
     ///
     /// # Errors
@@ -268,6 +363,7 @@ impl SourceKind {
             Self::Files => "files",
             Self::Postgres => "postgres",
             Self::SalesforceApi => "salesforce_api",
+            Self::HubspotApi => "hubspot_api",
         }
     }
 }
@@ -290,7 +386,7 @@ fn secret_of_file(path: &Path) -> Result<Secret> {
     let text = std::fs::read_to_string(path).map_err(|e| Error::file("read", path, e))?;
     let line = text.lines().next().unwrap_or("");
     if line.is_empty() {
-        return Err(bad("its first line, which is the password, is empty"));
+        return Err(bad("its first line, which is the secret, is empty"));
     }
     Ok(Secret(line.to_owned()))
 }
@@ -333,6 +429,31 @@ mod tests {
             assert!(error.contains(wanted), "{text}: {error}");
         }
         assert!(read("kind = \"postgres\"\ncrm = \"x\"\nlocation = \"host=h\"").is_ok());
+    }
+
+    #[test]
+    fn apps_and_contracts_are_checked() {
+        let hubspot = "kind = \"hubspot_api\"\ncrm = \"x\"\nlocation = \"https://h\"\n";
+        let files = "kind = \"files\"\ncrm = \"x\"\nlocation = \"a\"\n";
+        for (text, rest, wanted) in [
+            (hubspot, "", "source.s.client_id"),
+            (hubspot, "client_id = \"a\"\naccess_token_env = \"T\"", "and not both"),
+            (hubspot, "access_token_env = \"T\"\ntimeout_ms = 99", "source.s.timeout_ms"),
+            (files, "timeout_ms = 500", "means nothing for kind files"),
+            (files, "quarantine_ratio_max = 1.5", "must be from 0 to 1"),
+            (files, "required_columns = [\"Id\"]", "source.s.required_columns"),
+            (files, "required_columns = [\"Deal.\"]", "source.s.required_columns"),
+        ] {
+            let error = read(&format!("{text}{rest}")).expect_err(rest).to_string();
+            assert!(error.contains(wanted), "{rest}: {error}");
+        }
+        for (text, rest) in [
+            (hubspot, "access_token_env = \"T\""),
+            (hubspot, "client_id = \"a\""),
+            (files, "quarantine_ratio_max = 0.0\nrequired_columns = [\"Deal.Amount (USD)\"]"),
+        ] {
+            assert!(read(&format!("{text}{rest}")).is_ok(), "{rest}");
+        }
     }
 
     #[test]

@@ -15,19 +15,18 @@ use super::check::BadRow;
 use super::datasets::{self, Dataset};
 use super::export::{self, Found, Object};
 use super::ledger::{self, Quarantined, Run};
+use super::lineage::{self, Spelled};
 use super::mapping::EXPORT;
 use super::money::{self, Account, Money};
 use super::progress::Progress;
-use super::spelling::{self, Quantity};
 use super::stage::{self, Sent, Staged, Unit};
 use super::{
-    Line, Request, SAMPLES_MAX, Summary, derived, functions, headers, lineage, lists, requeue,
+    Line, Request, SAMPLES_MAX, Summary, derived, functions, headers, lists, requeue, spelling,
 };
 use crate::error::{Error, Result};
 use crate::lake::{Batch, Layout, TableName, Writer};
 use crate::schema::{CRM, Kind, Table};
 use crate::session::{CATALOG, Engine, Session};
-use crate::source::locale::Locale;
 use crate::source::{Input, Options};
 
 /// Most bad rows that an object is given up at, forced or not: they are held in memory.
@@ -48,6 +47,7 @@ pub(super) async fn run(
     let objects = read(engine, &dataset, request, progress, &mut notices).await?;
     objects.values().try_for_each(|object| object.check_rows(&request.rows_expected))?;
     let objects = headers::resolve(&dataset, objects, &mut notices)?;
+    check_required(&dataset, &objects, request)?;
     let run = Run {
         batch_id: batch_id(&dataset, &objects, request, &engine.config().corporate_currency),
         source_system: crm.to_owned(),
@@ -62,7 +62,7 @@ pub(super) async fn run(
     }
     let units = units(&dataset, &objects)?;
     let session = engine.session("ingest");
-    let spelled = spelled(&dataset, &objects, request)?;
+    let spelled = lineage::spelled(&dataset, &objects, request)?;
     let currency = &engine.config().corporate_currency;
     register(&session, &dataset, &objects, &units, &spelled, request, currency).await?;
     let (staged, bad) = stage_all(&session, &units, crm, request, progress).await?;
@@ -113,6 +113,26 @@ pub(super) async fn run(
         notices,
         is_repeated: false,
     })
+}
+
+/// Fails if a column is missing that the request requires, or is required of an object that no
+/// mapping reads.
+fn check_required(
+    dataset: &Dataset,
+    objects: &BTreeMap<String, Arc<Object>>,
+    request: &Request,
+) -> Result<()> {
+    let known = dataset.columns();
+    let is_strange = |object: &str| !known.contains_key(&object.to_lowercase());
+    if let Some((object, _)) = request.columns_required.iter().find(|(o, _)| is_strange(o)) {
+        let known: Vec<&str> = known.keys().map(String::as_str).collect();
+        let known = known.join(", ");
+        let crm = &dataset.crm;
+        let reason =
+            format!("required_columns: no mapping of {crm} reads {object}; known: {known}");
+        return Err(Error::Refused { subject: crm.clone(), reason });
+    }
+    objects.values().try_for_each(|object| object.check_columns(&request.columns_required))
 }
 
 /// What became of the money of each table.
@@ -326,45 +346,6 @@ fn units<'a>(
     Ok(units)
 }
 
-/// Columns whose spelling is declared, by object.
-type Spelled = BTreeMap<String, BTreeMap<String, Quantity>>;
-
-/// The columns of `objects` whose numbers and dates are led back to one spelling before the mappings
-/// see them.
-fn spelled(
-    dataset: &Dataset,
-    objects: &BTreeMap<String, Arc<Object>>,
-    request: &Request,
-) -> Result<Spelled> {
-    let locale = request.options.locale;
-    let mut spelled = Spelled::new();
-    if locale == Locale::default() {
-        return Ok(spelled);
-    }
-    let (is_number, is_date) =
-        (locale.decimal.is_some(), locale.date_order.is_some() || locale.serials.is_some());
-    for ((name, column), uses) in lineage::of(dataset) {
-        let Some(object) = objects.get(&name).filter(|o| o.columns().contains(&column)) else {
-            continue;
-        };
-        let quantity = match (uses.is_number && is_number, uses.is_date && is_date) {
-            (false, false) => continue,
-            (true, _) => Quantity::Number,
-            (false, true) => Quantity::Date,
-        };
-        if uses.is_ambiguous() {
-            let reason = format!(
-                "{column} is read in more than one way by the mappings of {}, so that no decimal \
-                 sign, date order or count of days can be declared for it",
-                dataset.crm
-            );
-            return Err(Error::Refused { subject: object.paths(), reason });
-        }
-        spelled.entry(name).or_default().insert(column, quantity);
-    }
-    Ok(spelled)
-}
-
 /// Gives `session` the functions of mappings and a table for every object that `units` read.
 async fn register(
     session: &Session,
@@ -443,7 +424,8 @@ pub(super) fn refusal(
     bad: &[Quarantined],
     request: &Request,
 ) -> Option<String> {
-    let ratio_max = engine.config().quarantine_ratio_max;
+    let ratio_max = request.quarantine_ratio_max;
+    let ratio_max = ratio_max.unwrap_or(engine.config().quarantine_ratio_max);
     if request.is_forced {
         return None;
     }

@@ -104,6 +104,26 @@ impl Object {
         Ok(())
     }
 
+    /// Fails if a file lacks a column that is required of this object, by the name that mappings or
+    /// the file have for it.
+    pub(super) fn check_columns(&self, required: &[(String, String)]) -> Result<()> {
+        for file in &self.files {
+            let is_there = |column: &str| {
+                let headers = file.schema.fields().iter().map(|field| field.name());
+                let mut names = headers.chain(&file.names);
+                names.any(|name| name.eq_ignore_ascii_case(column))
+            };
+            let own = required.iter().filter(|(object, _)| object.eq_ignore_ascii_case(&self.name));
+            let missing: Vec<&str> =
+                own.map(|(_, column)| column.as_str()).filter(|column| !is_there(column)).collect();
+            if !missing.is_empty() {
+                let reason = format!("required_columns: {} is missing", missing.join(", "));
+                return Err(source::fault(file.input.path(), 1, reason));
+            }
+        }
+        Ok(())
+    }
+
     /// Fails if a file changed since it was read.
     pub(super) fn check_unchanged(&self) -> Result<()> {
         for file in &self.files {

@@ -8,15 +8,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
     ObjectName, Query, Select, SelectItem, SetExpr, Statement, TableFactor, visit_expressions,
 };
 
+use super::Request;
 use super::datasets::Dataset;
+use super::export::Object;
 use super::mapping::{EXPORT, EXTRA, ROW};
+use super::spelling::Quantity;
+use crate::error::{Error, Result};
 use crate::schema::Kind;
+use crate::source::locale::Locale;
 
 /// Functions whose arguments are dates, whatever they make of them.
 const OF_DATES: &[&str] = &["day", "instant", "utc", "seconds_between", "days_between"];
@@ -27,16 +33,16 @@ const PASSING: &[&str] = &["coalesce", "max", "min", "nullif", "trim", "first_va
 
 /// What a column is used as.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Uses {
-    pub is_number: bool,
-    pub is_date: bool,
+struct Uses {
+    is_number: bool,
+    is_date: bool,
     /// Passed on whole as a text.
-    pub is_text: bool,
+    is_text: bool,
 }
 
 impl Uses {
     /// Whether a value could be meant in two ways, of which one must not be led back.
-    pub(super) fn is_ambiguous(self) -> bool {
+    fn is_ambiguous(self) -> bool {
         (self.is_text && (self.is_number || self.is_date)) || (self.is_number && self.is_date)
     }
 }
@@ -49,7 +55,7 @@ type Parts = BTreeSet<(Column, bool)>;
 type Made = Vec<(String, Parts)>;
 
 /// The uses of every raw column that the mappings of `dataset` read.
-pub(super) fn of(dataset: &Dataset) -> BTreeMap<Column, Uses> {
+fn of(dataset: &Dataset) -> BTreeMap<Column, Uses> {
     let mut trace = Trace::default();
     for mapping in &dataset.mappings {
         for branch in &mapping.branches {
@@ -64,6 +70,48 @@ pub(super) fn of(dataset: &Dataset) -> BTreeMap<Column, Uses> {
     // What the loader adds to every object is no column of the export.
     trace.uses.retain(|(_, column), _| column != ROW && column != EXTRA);
     trace.uses
+}
+
+/// Columns whose spelling is declared, by object.
+pub(super) type Spelled = BTreeMap<String, BTreeMap<String, Quantity>>;
+
+/// The columns of `objects` whose numbers and dates are led back to one spelling before the mappings
+/// see them.
+///
+/// # Errors
+/// [`Error::Refused`] for one that is read in more than one way.
+pub(super) fn spelled(
+    dataset: &Dataset,
+    objects: &BTreeMap<String, Arc<Object>>,
+    request: &Request,
+) -> Result<Spelled> {
+    let locale = request.options.locale;
+    let mut spelled = Spelled::new();
+    if locale == Locale::default() {
+        return Ok(spelled);
+    }
+    let (is_number, is_date) =
+        (locale.decimal.is_some(), locale.date_order.is_some() || locale.serials.is_some());
+    for ((name, column), uses) in of(dataset) {
+        let Some(object) = objects.get(&name).filter(|o| o.columns().contains(&column)) else {
+            continue;
+        };
+        let quantity = match (uses.is_number && is_number, uses.is_date && is_date) {
+            (false, false) => continue,
+            (true, _) => Quantity::Number,
+            (false, true) => Quantity::Date,
+        };
+        if uses.is_ambiguous() {
+            let reason = format!(
+                "{column} is read in more than one way by the mappings of {}, so that no decimal \
+                 sign, date order or count of days can be declared for it",
+                dataset.crm
+            );
+            return Err(Error::Refused { subject: object.paths(), reason });
+        }
+        spelled.entry(name).or_default().insert(column, quantity);
+    }
+    Ok(spelled)
 }
 
 #[derive(Default)]

@@ -91,6 +91,10 @@ pub struct Request {
     pub edition: Option<String>,
     /// Rows that files must have, where whoever made them counted.
     pub rows_expected: BTreeMap<PathBuf, u64>,
+    /// Columns that an object must have if it is there: object and column, in any case.
+    pub columns_required: Vec<(String, String)>,
+    /// Share of bad rows above which the batch is refused; by default that of the configuration.
+    pub quarantine_ratio_max: Option<f64>,
 }
 
 impl Request {
@@ -105,6 +109,8 @@ impl Request {
             is_dry: false,
             edition: None,
             rows_expected: BTreeMap::new(),
+            columns_required: vec![],
+            quarantine_ratio_max: None,
         }
     }
 

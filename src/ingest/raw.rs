@@ -41,6 +41,7 @@ pub(super) async fn run(
     let table = TableName::new(RAW, name);
     let refuse = |reason: String| Error::Refused { subject: table.to_string(), reason };
     let (object, guesses) = read(engine, name, request, progress).await?;
+    object.check_columns(&request.columns_required)?;
     let held = engine.lake().table(&table, At::Latest).await?;
     let held = held.map(|held| held.provider().schema());
     let schema = schema(&object, &guesses, types, held.as_ref()).map_err(refuse)?;

@@ -21,6 +21,7 @@ use super::{Request, Summary, export, ingest};
 use crate::config::{SourceConfig, SourceKind};
 use crate::error::{Error, Result};
 use crate::session::Engine;
+use crate::source::hubspot::HubSpot;
 use crate::source::postgres::Postgres;
 use crate::source::salesforce::Salesforce;
 use crate::source::system::{System, Wanted};
@@ -59,7 +60,7 @@ pub async fn sync(
     request.is_dry = how.is_dry;
     match source.kind {
         SourceKind::Files => ingest(engine, &request, progress).await,
-        SourceKind::Postgres | SourceKind::SalesforceApi => {
+        SourceKind::Postgres | SourceKind::SalesforceApi | SourceKind::HubspotApi => {
             live(engine, name, source, request, how, progress).await
         }
     }
@@ -80,6 +81,14 @@ pub fn request(name: &str, source: &SourceConfig) -> Result<Request> {
         (_, Some(table)) => Request::table(table, source.types.as_deref(), paths)?,
         (crm, None) => Request::crm(crm.clone().unwrap_or_default(), paths),
     };
+    let required = source.required_columns.iter();
+    request.columns_required = required
+        .map(|column| match (&source.table, column.split_once('.')) {
+            (None, Some((object, column))) => (object.to_owned(), column.to_owned()),
+            (table, _) => (table.clone().unwrap_or_default(), column.clone()),
+        })
+        .collect();
+    request.quarantine_ratio_max = source.quarantine_ratio_max;
     if let Some(zone) = &source.time_zone {
         request = request.in_time_zone(zone).map_err(|e| bad("time_zone", e.to_string()))?;
     }
@@ -132,6 +141,7 @@ async fn live(
     progress.begin(&format!("connecting to {name}"));
     let mut system: Box<dyn System> = match source.kind {
         SourceKind::SalesforceApi => Box::new(Salesforce::new(name, source)?),
+        SourceKind::HubspotApi => Box::new(HubSpot::new(name, source)?),
         _ => Box::new(Postgres::connect(name, source).await?),
     };
     let copies = Copies { name, dataset: &dataset, source, folder: &folder, progress: &progress };

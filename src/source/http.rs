@@ -6,12 +6,13 @@
 
 use std::time::Duration;
 
-use reqwest::header::RETRY_AFTER;
+use chrono::{DateTime, Utc};
+use reqwest::header::{DATE, RETRY_AFTER};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use url::Url;
 
-use crate::config::Secret;
+use crate::config::{Secret, SourceConfig};
 use crate::error::{Error, Result};
 
 /// Attempts of one call.
@@ -20,22 +21,25 @@ const ATTEMPTS_MAX: u32 = 6;
 const PAUSE: Duration = Duration::from_millis(250);
 /// Longest pause that a server may ask for.
 const PAUSE_MAX: Duration = Duration::from_secs(300);
-/// Longest wait for the next bytes of an answer.
-const READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// Bytes of an answer that a message quotes.
 const QUOTED_BYTES: usize = 300;
 
 /// How a token is got.
 #[derive(Debug, Clone)]
-pub struct Grant {
-    /// Where tokens are given.
-    pub url: Url,
-    /// Id of the application.
-    pub client_id: String,
-    /// Its secret.
-    pub client_secret: Secret,
-    /// A person's lasting consent; without it the application acts for itself.
-    pub refresh_token: Option<Secret>,
+pub enum Grant {
+    /// It was given once and lasts.
+    Token(Secret),
+    /// It is asked for, and asked for again when it expires.
+    Asked {
+        /// Where tokens are given.
+        url: Url,
+        /// Id of the application.
+        client_id: String,
+        /// Its secret.
+        client_secret: Secret,
+        /// A person's lasting consent; without it the application acts for itself.
+        refresh_token: Option<Secret>,
+    },
 }
 
 /// A system that answers over HTTP.
@@ -46,30 +50,42 @@ pub struct Api {
     base: Url,
     grant: Grant,
     token: Option<Secret>,
+    clock: Option<DateTime<Utc>>,
 }
 
 impl Api {
-    /// The system at `base`.
+    /// The system that `source`, called `name`, is at.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a URL that is none or would send secrets in clear.
-    pub fn new(name: &str, base: &str, grant: impl FnOnce(&Url) -> Result<Grant>) -> Result<Self> {
+    /// [`Error::Setting`] for a URL that is none or would send secrets in clear; those of `grant`.
+    pub fn new(
+        name: &str,
+        source: &SourceConfig,
+        grant: impl FnOnce(&Url) -> Result<Grant>,
+    ) -> Result<Self> {
         let bad = |reason: String| Error::Setting {
             key: format!("source.{name}.location"),
             origin: "file".into(),
             reason,
         };
+        let base = source.location.all().first().copied().unwrap_or_default();
         let base = Url::parse(base).map_err(|e| bad(format!("is not a URL: {e}")))?;
         let is_here = matches!(base.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
         if base.scheme() != "https" && !(base.scheme() == "http" && is_here) {
             return Err(bad("must begin with https://".into()));
         }
-        let client = Client::builder().connect_timeout(Duration::from_secs(30));
+        let patience = Duration::from_millis(source.timeout_ms.into());
+        let client = Client::builder().connect_timeout(patience).read_timeout(patience);
         // A redirect could carry the token to somebody else.
-        let client = client.read_timeout(READ_TIMEOUT).redirect(reqwest::redirect::Policy::none());
+        let client = client.redirect(reqwest::redirect::Policy::none());
         let client = client.build().map_err(|e| bad(e.to_string()))?;
         let grant = grant(&base)?;
-        Ok(Self { system: format!("source {name}"), client, base, grant, token: None })
+        Ok(Self { system: format!("source {name}"), client, base, grant, token: None, clock: None })
+    }
+
+    /// When the last answer was given, by the clock of the system, if it says so.
+    pub fn clock(&self) -> Option<DateTime<Utc>> {
+        self.clock
     }
 
     /// Calls `path` and gives the answer if it is a success or, with `accepted`, that status.
@@ -92,7 +108,11 @@ impl Api {
             if let Some(body) = body {
                 request = request.json(body);
             }
-            match self.attempt(request, attempt).await? {
+            let answer = self.attempt(request, attempt).await?;
+            let date = answer.as_ref().and_then(|a| a.headers().get(DATE)?.to_str().ok());
+            let date = date.and_then(|date| DateTime::parse_from_rfc2822(date).ok());
+            self.clock = date.map(|at| at.with_timezone(&Utc)).or(self.clock);
+            match answer {
                 Some(answer) if answer.status() == StatusCode::UNAUTHORIZED && !is_renewed => {
                     (self.token, is_renewed) = (None, true);
                 }
@@ -175,10 +195,15 @@ impl Api {
         if let Some(token) = &self.token {
             return Ok(token.clone());
         }
-        let Grant { url, client_id, client_secret, refresh_token } = self.grant.clone();
+        let (url, client_id, client_secret, refresh_token) = match &self.grant {
+            Grant::Token(token) => return Ok(token.clone()),
+            Grant::Asked { url, client_id, client_secret, refresh_token } => {
+                (url.clone(), client_id, client_secret, refresh_token)
+            }
+        };
         let mut form =
             vec![("client_id", client_id.as_str()), ("client_secret", client_secret.expose())];
-        match &refresh_token {
+        match refresh_token {
             Some(token) => {
                 form.extend([("grant_type", "refresh_token"), ("refresh_token", token.expose())]);
             }

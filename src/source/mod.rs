@@ -11,6 +11,7 @@ pub mod bucket;
 pub mod csv;
 pub mod encoding;
 pub mod http;
+pub mod hubspot;
 mod inflate;
 mod input;
 pub mod json;

@@ -49,10 +49,9 @@ impl Salesforce {
     /// # Errors
     /// [`Error::Setting`] or [`Error::Credential`] for a key that is missing or not to be trusted.
     pub fn new(name: &str, source: &SourceConfig) -> Result<Self> {
-        let base = source.location.all().first().copied().unwrap_or_default();
-        let api = Api::new(name, base, |base| {
+        let api = Api::new(name, source, |base| {
             let url = base.join("/services/oauth2/token");
-            Ok(Grant {
+            Ok(Grant::Asked {
                 url: url.unwrap_or_else(|_| base.clone()),
                 client_id: source.client_id.clone().unwrap_or_default(),
                 client_secret: source.client_secret(name)?,
