@@ -154,7 +154,8 @@ pub const SOURCE_KEYS: &[(&str, &str, &str)] = &[
     (
         "refresh_token_env",
         "salesforce_api hubspot_api",
-        "variable that holds a person's refresh token; without one the app acts for itself",
+        "variable that holds a person's refresh token; without one an app of Salesforce acts \
+         for itself",
     ),
     (
         "refresh_token_file",
@@ -284,6 +285,10 @@ impl SourceConfig {
                 _ => "is needed",
             };
             return bad("client_id", reason);
+        }
+        let has_consent = self.refresh_token_env.is_some() || self.refresh_token_file.is_some();
+        if self.kind == SourceKind::HubspotApi && !has_token && !has_consent {
+            return bad("refresh_token_env", "is needed with client_id");
         }
         if self.timeout_ms < 100 {
             return bad("timeout_ms", "must be 100 or more");
@@ -438,6 +443,7 @@ mod tests {
         for (text, rest, wanted) in [
             (hubspot, "", "source.s.client_id"),
             (hubspot, "client_id = \"a\"\naccess_token_env = \"T\"", "and not both"),
+            (hubspot, "client_id = \"a\"", "source.s.refresh_token_env"),
             (hubspot, "access_token_env = \"T\"\ntimeout_ms = 99", "source.s.timeout_ms"),
             (files, "timeout_ms = 500", "means nothing for kind files"),
             (files, "quarantine_ratio_max = 1.5", "must be from 0 to 1"),
@@ -449,7 +455,7 @@ mod tests {
         }
         for (text, rest) in [
             (hubspot, "access_token_env = \"T\""),
-            (hubspot, "client_id = \"a\""),
+            (hubspot, "client_id = \"a\"\nrefresh_token_env = \"R\""),
             (files, "quarantine_ratio_max = 0.0\nrequired_columns = [\"Deal.Amount (USD)\"]"),
         ] {
             assert!(read(&format!("{text}{rest}")).is_ok(), "{rest}");

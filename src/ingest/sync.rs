@@ -184,13 +184,14 @@ impl Copies<'_> {
         let reads = self.reads();
         let mut names = system.objects(&self.known(&reads)?).await?;
         self.check_tables(&names)?;
+        let here: BTreeSet<String> = names.iter().map(|name| name.to_lowercase()).collect();
         // What completes others comes first: whether it changed decides on the others.
-        names.sort_by_key(|name| !self.is_look_up(&name.to_lowercase()));
+        names.sort_by_key(|name| !self.is_look_up(&name.to_lowercase(), &here));
         let (mut next, mut found) = (state.next(), Vec::new());
         let (mut changed, mut is_new) = (BTreeSet::new(), false);
         for name in names {
             let key = name.to_lowercase();
-            let is_compared = self.is_look_up(&key) || self.is_compared(&key);
+            let is_compared = self.is_look_up(&key, &here) || self.is_compared(&key);
             let is_whole =
                 is_compared || self.completed_by(&key).any(|other| changed.contains(&other));
             let since = state.watermark(&key).filter(|_| !is_whole);
@@ -238,9 +239,10 @@ impl Copies<'_> {
         self.branches().map(|branch| branch.driver.as_str())
     }
 
-    /// Whether a mapping reads `object` to complete the rows of another.
-    fn is_look_up(&self, object: &str) -> bool {
-        self.branches().any(|branch| branch.driver != object && branch.reads.contains_key(object))
+    /// Whether a mapping reads `object` to complete the rows of another that is `here`.
+    fn is_look_up(&self, object: &str, here: &BTreeSet<String>) -> bool {
+        let mut others = self.branches().filter(|b| b.driver != object && here.contains(&b.driver));
+        others.any(|branch| branch.reads.contains_key(object))
     }
 
     /// Whether a mapping compares rows of `object` with others of it.

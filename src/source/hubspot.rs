@@ -1,8 +1,8 @@
 //! HubSpot, through its CRM v3 API.
 //!
 //! Records are searched in the order of their ids, each page beginning after the last id of the one
-//! before. A search gives no more than 10,000 results by its own paging, times of changes repeat,
-//! and a record that is deleted meanwhile would move others over the edge of a page: ids do neither.
+//! before: a search gives no more than 10,000 results by its own paging, times of changes repeat,
+//! and a record that is deleted meanwhile would move others over the edge of a page.
 //! What changed is told by the property with the time of the last change; the next run begins when
 //! this one began, by the clock of HubSpot, less an overlap, because searches find late.
 //! Each page is completed by the associations that mappings read and, of deals, by the history of
@@ -100,8 +100,8 @@ impl HubSpot {
         Ok(named.collect())
     }
 
-    /// Copies the records of `wanted` that changed, and the deleted ones; when that began, by the clock
-    /// of HubSpot.
+    /// Copies the records of `wanted` that changed, and the deleted ones; when that began, by the
+    /// clock of HubSpot.
     async fn records(
         &mut self,
         wanted: &Wanted,
@@ -193,8 +193,8 @@ impl HubSpot {
         Ok(Some(since.with_timezone(&Utc) - overlap))
     }
 
-    /// The records after the id `last`, in the order of their ids; asked for again if they are fewer
-    /// than the page says there are.
+    /// The records after the id `last`, in the order of their ids; asked for again if they are
+    /// fewer than the page says there are.
     async fn search(
         &mut self,
         object: &str,
@@ -244,8 +244,9 @@ impl HubSpot {
         Err(self.broken("no page was read".into()))
     }
 
-    /// Gives `records` of `object` the column `column`: the id of the record of `other` that each is
-    /// associated with, the primary one or else the oldest. All of several stay in `associations`.
+    /// Gives `records` of `object` the column `column`: the id of the record of `other` that each
+    /// is associated with, the primary one or else the oldest. All of several stay in
+    /// `associations`.
     async fn link(
         &mut self,
         object: &str,
@@ -295,8 +296,8 @@ impl HubSpot {
         Ok(())
     }
 
-    /// Fails for what a batch says went wrong, other than that a record is associated with nothing or
-    /// was deleted since it was found.
+    /// Fails for what a batch says went wrong, other than that a record is associated with nothing
+    /// or was deleted since it was found.
     fn check_errors(&self, answer: &Value) -> Result<()> {
         let mut errors = answer["errors"].as_array().into_iter().flatten();
         let is_grave = |error: &&Value| {

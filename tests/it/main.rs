@@ -37,6 +37,7 @@ mod erase;
 mod fuzz;
 #[path = "../harness/mod.rs"]
 mod harness;
+mod hubspot;
 mod ingest;
 mod ingest_coverage;
 mod ingest_crm;
@@ -45,6 +46,7 @@ mod ingest_kill;
 mod ingest_past;
 mod ingest_quality;
 mod life;
+mod live;
 mod raw;
 mod reports;
 mod role_command;

@@ -1,8 +1,6 @@
 //! Salesforce as a source, on a server that answers as its Bulk API 2.0 does, faults included.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::process::Output;
 use std::sync::Arc;
 
 use axum::Router;
@@ -11,6 +9,8 @@ use axum::extract::State;
 use axum::http::{Method, Request, Response, StatusCode};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+
+use crate::live::{self, Folder, cut_off, said};
 
 const SECRET: &str = "canary-Vb5-client-secret";
 /// Records of one page.
@@ -51,23 +51,18 @@ type Shared = Arc<Mutex<Org>>;
 
 async fn serve(org: Org) -> (String, Shared) {
     let org = Arc::new(Mutex::new(org));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = format!("http://{}", listener.local_addr().expect("an address"));
     let router = Router::new().fallback(answer).with_state(org.clone());
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    (address, org)
-}
-
-fn said(code: StatusCode, body: Value) -> Response<Body> {
-    let answer = Response::builder().status(code).header("content-type", "application/json");
-    answer.body(Body::from(body.to_string())).expect("an answer")
+    (live::serve(router).await, org)
 }
 
 async fn answer(State(org): State<Shared>, request: Request<Body>) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 1 << 20).await.expect("a body");
-    let mut org = org.lock();
     let path = parts.uri.path().to_owned();
+    if path.ends_with("/results") && org.lock().strikes("stall") {
+        std::future::pending::<()>().await;
+    }
+    let mut org = org.lock();
     *org.seen.entry(format!("{} {path}", parts.method)).or_default() += 1;
     if path == "/services/oauth2/token" {
         let form = String::from_utf8_lossy(&body).into_owned();
@@ -149,11 +144,7 @@ fn results(org: &mut Org, uri: &axum::http::Uri) -> Response<Body> {
         .header("sforce-locator", next)
         .header("sforce-numberofrecords", page.len());
     if from > 0 && org.strikes("cut off") {
-        // Half of the page, and then the connection is gone.
-        let half = text.as_bytes()[..text.len() / 2].to_vec();
-        let cut = std::io::Error::other("gone");
-        let pieces = futures::stream::iter([Ok(half), Err(cut)]);
-        return answer.body(Body::from_stream(pieces)).expect("an answer");
+        return answer.body(cut_off(&text)).expect("an answer");
     }
     if from > 0 && org.strikes("a record less") {
         let end = text.trim_end().rfind('\n').expect("two records");
@@ -180,52 +171,30 @@ fn accounts(count: usize) -> Vec<Record> {
     (0..count).map(|n| account(n, &name(n), "2026-01-01T00:00:00.000Z")).collect()
 }
 
-async fn runrate(folder: &Path, address: &str, words: &[&str]) -> Output {
-    let config = format!(
+fn folder(address: &str) -> Folder {
+    let folder = Folder::new(SECRET);
+    folder.configure(&format!(
         "[source.org]\nkind = \"salesforce_api\"\ncrm = \"salesforce\"\nlocation = \"{address}\"\n\
-         client_id = \"app\"\nclient_secret_env = \"ORG_SECRET\"\n"
-    );
-    std::fs::write(folder.join("runrate.toml"), config).expect("writes");
-    tokio::process::Command::new(env!("CARGO_BIN_EXE_runrate"))
-        .args(["--config", "runrate.toml", "--lake", "lake"])
-        .args(words)
-        .current_dir(folder)
-        .env("ORG_SECRET", SECRET)
-        .env("NO_PROXY", "127.0.0.1")
-        .env("RUST_LOG", "debug")
-        .output()
-        .await
-        .expect("runs")
-}
-
-fn text(output: &Output) -> String {
-    let both = [output.stdout.as_slice(), &output.stderr].concat();
-    String::from_utf8_lossy(&both).into_owned()
-}
-
-async fn answer_of(folder: &Path, sql: &str) -> String {
-    let output = runrate(folder, "http://127.0.0.1:1", &["query", sql, "--format", "csv"]).await;
-    assert!(output.status.success(), "{}", text(&output));
-    String::from_utf8_lossy(&output.stdout).lines().skip(1).collect::<Vec<_>>().join(" ")
+         client_id = \"app\"\nclient_secret_env = \"SECRET\"\ntimeout_ms = 2000\n"
+    ));
+    folder
 }
 
 #[tokio::test]
 async fn everything_comes_once_whatever_goes_wrong_and_then_what_changed() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let faults = vec!["error", "busy", "expired", "cut off", "a record less"];
+    let faults = vec!["error", "busy", "expired", "cut off", "a record less", "stall"];
     let (address, org) = serve(Org { accounts: accounts(10), faults, ..Org::default() }).await;
-    let output = runrate(folder.path(), &address, &["sync", "org"]).await;
-    let told = text(&output);
-    assert_eq!(output.status.code(), Some(0), "{told}");
-    for secret in [SECRET, "token-1", "token-2"] {
+    let folder = folder(&address);
+    let told = folder.told(&["sync", "org"], 0).await;
+    for secret in ["token-1", "token-2"] {
         assert!(!told.contains(secret), "{told}");
     }
-    assert!(org.lock().faults.is_empty(), "every fault struck");
+    assert_eq!(org.lock().faults, [""; 0], "every fault struck");
     assert_eq!(org.lock().tokens, 2);
-    assert_eq!(answer_of(folder.path(), "SELECT count(*) FROM crm.accounts").await, "10");
+    assert_eq!(folder.rows("SELECT count(*) FROM crm.accounts").await, "10");
     let odd = "SELECT length(name), extra FROM crm.accounts WHERE name LIKE 'Say%'";
     let wanted = format!("{},\"{{\"\"Tier__c\"\":\"\"gold\"\"}}\"", 10 + 150 * 5);
-    assert_eq!(answer_of(folder.path(), odd).await, wanted);
+    assert_eq!(folder.rows(odd).await, wanted);
     let query = org.lock().jobs[0].clone();
     assert!(query.contains("Tier__c") && !query.contains("BillingAddress"), "{query}");
     assert!(!query.contains("Fax") && !query.contains("WHERE"), "{query}");
@@ -236,16 +205,17 @@ async fn everything_comes_once_whatever_goes_wrong_and_then_what_changed() {
         gone.insert("IsDeleted", "true".to_owned());
         org.accounts[5] = gone;
     }
-    let output = runrate(folder.path(), &address, &["sync", "org"]).await;
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    folder.told(&["sync", "org"], 0).await;
     let query = org.lock().jobs[1].clone();
     assert!(query.ends_with("WHERE SystemModstamp >= 2026-11-25T04:00:00.000Z"), "{query}");
-    let sql = "SELECT name || is_deleted FROM crm.accounts WHERE name = 'Renamed' OR is_deleted ORDER BY 1";
-    assert_eq!(answer_of(folder.path(), sql).await, "A5true Renamedfalse");
-    let sql = "SELECT sum(rows_read), sum(rows_loaded + rows_quarantined + rows_duplicate) FROM ops.ingest_runs";
-    assert_eq!(answer_of(folder.path(), sql).await, "12,12");
-    let output = runrate(folder.path(), &address, &["sync", "org", "--full"]).await;
-    assert!(text(&output).contains("10"), "{}", text(&output));
+    let sql = "SELECT name || is_deleted FROM crm.accounts \
+        WHERE name = 'Renamed' OR is_deleted ORDER BY 1";
+    assert_eq!(folder.rows(sql).await, "A5true Renamedfalse");
+    let sql = "SELECT sum(rows_read), sum(rows_loaded + rows_quarantined + rows_duplicate) \
+        FROM ops.ingest_runs";
+    assert_eq!(folder.rows(sql).await, "12,12");
+    let told = folder.told(&["sync", "org", "--full"], 0).await;
+    assert!(told.lines().any(|line| line.starts_with("total") && line.contains(" 10 ")), "{told}");
     let query = org.lock().jobs[2].clone();
     assert!(!query.contains("WHERE"), "{query}");
 }
@@ -261,16 +231,12 @@ async fn what_does_not_add_up_or_is_refused_loads_nothing() {
         (Org { faults: vec!["busy"; 9], ..Org::default() }, "it answers 429 Too Many Requests"),
         (Org { faults: vec!["expired"; 2], ..Org::default() }, "401 Unauthorized"),
     ] {
-        let folder = tempfile::tempdir().expect("a folder");
         let (address, _org) = serve(Org { accounts: accounts(10), ..org }).await;
-        let output = runrate(folder.path(), &address, &["sync", "org"]).await;
-        let told = text(&output);
-        assert_eq!(output.status.code(), Some(1), "{told}");
-        assert!(told.contains(wanted) && !told.contains(SECRET), "{told}");
-        assert_eq!(answer_of(folder.path(), "SELECT count(*) FROM crm.accounts").await, "0");
+        let folder = folder(&address);
+        let told = folder.told(&["sync", "org"], 1).await;
+        assert!(told.contains(wanted), "{told}");
+        assert_eq!(folder.rows("SELECT count(*) FROM crm.accounts").await, "0");
     }
-    let folder = tempfile::tempdir().expect("a folder");
-    let output = runrate(folder.path(), "http://crm.example", &["sync", "org"]).await;
-    assert_eq!(output.status.code(), Some(78), "{}", text(&output));
-    assert!(text(&output).contains("source.org.location (file): must begin with https://"));
+    let told = folder("http://crm.example").told(&["sync", "org"], 78).await;
+    assert!(told.contains("source.org.location (file): must begin with https://"), "{told}");
 }
