@@ -368,10 +368,7 @@ impl LazyView {
         tables: Arc<Generation>,
         policies: &Arc<Policies>,
     ) -> EngineResult<Arc<dyn TableProvider>> {
-        let planned = {
-            let mut all = self.planned.lock();
-            all.entry(policies.clone()).or_default().clone()
-        };
+        let planned = self.planned.lock().entry(policies.clone()).or_default().clone();
         let planned = planned
             .get_or_try_init(|| async {
                 // Boxed: a view over views plans them in turn.

@@ -10,7 +10,7 @@ use runrate::session::{Access, Mask, Policies, Profile, Scope, Session, Sight};
 use std::sync::Arc;
 use tokio_postgres::{Client, NoTls};
 
-use crate::harness::{Company, PASSWORD};
+use crate::harness::{Company, PASSWORD, until};
 
 /// Rows as text, columns joined by `|`.
 async fn rows(session: &Session, sql: &str) -> Result<Vec<String>, Error> {
@@ -419,14 +419,8 @@ async fn sessions_follow_their_role() {
         Ok(())
     })
     .expect("changes");
-    let mut seen = String::new();
-    for _ in 0..100 {
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        if let Ok(messages) = eva.simple_query(sql).await {
-            seen = format!("{messages:?}");
-            break;
-        }
-    }
+    let seen = until("the rights", async || eva.simple_query(sql).await.ok()).await;
+    let seen = format!("{seen:?}");
     assert!(seen.contains('2'), "{seen}");
     // A file that is wrong changes nothing, and one that is right again does.
     let text = std::fs::read_to_string(&path).expect("reads");
@@ -435,14 +429,8 @@ async fn sessions_follow_their_role() {
     assert_eq!(texts(&eva, sql).await, ["2"]);
     std::fs::write(&path, text).expect("writes");
     roles::remove(&path, "eva").expect("removes");
-    let mut ended = String::new();
-    for _ in 0..100 {
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        if let Err(error) = eva.simple_query(sql).await {
-            ended = error.code().map_or_else(|| "closed".to_owned(), |c| c.code().to_owned());
-            break;
-        }
-    }
+    let ended = until("the end", async || eva.simple_query(sql).await.err()).await;
+    let ended = ended.code().map_or_else(|| "closed".to_owned(), |c| c.code().to_owned());
     assert_eq!(ended, "57P01");
     assert!(connect(&company, "eva").await.is_err());
 }
