@@ -67,7 +67,8 @@ fn portal(contacts: u64) -> Portal {
     let mut portal = Portal::default();
     let (made, changed) = ("2026-01-01T00:00:00Z", "2026-02-01T00:00:00.000Z");
     for id in 1..=contacts {
-        let (mail, of) = (format!("p{id}@kite.example"), [("createdate", made)]);
+        let mail = format!("p{id}@kite.example");
+        let of = [("createdate", made), ("lifecyclestage", "customer")];
         let record = portal.add("contacts", id, &of);
         record.properties.insert("email".into(), mail);
         record.properties.insert("lastmodifieddate".into(), changed.into());

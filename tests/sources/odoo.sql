@@ -29,6 +29,18 @@ INSERT INTO crm_stage VALUES (1, '{"en_US": "New"}', 1, false, false, NULL, '202
     (3, '{"en_US": "Proposition"}', 3, false, false, NULL, '2026-01-01', '2026-01-01'),
     (4, '{"en_US": "Won"}', 4, true, false, NULL, '2026-01-01', '2026-01-01'),
     (5, '{"en_US": "Later"}', 5, false, true, NULL, '2026-01-01', '2026-01-01');
+-- What was worth how much when, and what was tracked of deals: their rows are compared with each other.
+CREATE TABLE res_currency_rate (id int PRIMARY KEY, name date NOT NULL, rate numeric NOT NULL, currency_id int, company_id int,
+    write_date timestamp);
+CREATE TABLE ir_model_fields (id int PRIMARY KEY, name varchar NOT NULL, model varchar, write_date timestamp);
+CREATE TABLE mail_message (id int PRIMARY KEY, model varchar, res_id int, date timestamp, author_id int, mail_activity_type_id int,
+    message_type varchar, subject varchar, write_date timestamp);
+CREATE TABLE mail_tracking_value (id int PRIMARY KEY, mail_message_id int NOT NULL, field_id int, old_value_integer int,
+    new_value_integer int, old_value_float float8, new_value_float float8, old_value_datetime timestamp, new_value_datetime timestamp,
+    write_date timestamp);
+INSERT INTO res_currency VALUES (2, 'USD', true, '2026-01-01');
+INSERT INTO res_currency_rate VALUES (1, '2026-01-01', 1.25, 2, 1, '2026-01-01'), (2, '2026-02-01', 1.2, 2, 1, '2026-02-01');
+INSERT INTO ir_model_fields VALUES (1, 'stage_id', 'crm.lead', '2026-01-01'), (2, 'expected_revenue', 'crm.lead', '2026-01-01');
 -- What a home-made CRM would offer: views that are named and shaped like the canonical tables.
 CREATE SCHEMA outgoing;
 CREATE VIEW outgoing.opportunities AS SELECT l.id AS opportunity_id, coalesce(l.partner_id, 1) AS account_id, l.name, coalesce(l.user_id, 1) AS owner_id,
