@@ -15,7 +15,7 @@ use super::check::BadRow;
 use super::datasets::{self, Dataset};
 use super::export::{self, Found, Object};
 use super::ledger::{self, Quarantined, Run};
-use super::lineage::{self, Spelled};
+use super::lineage;
 use super::mapping::EXPORT;
 use super::money::{self, Account, Money};
 use super::progress::Progress;
@@ -45,9 +45,8 @@ pub(super) async fn run(
     let dataset = datasets::load(crm)?;
     let mut notices = Vec::new();
     let objects = read(engine, &dataset, request, progress, &mut notices).await?;
-    objects.values().try_for_each(|object| object.check_rows(&request.rows_expected))?;
     let objects = headers::resolve(&dataset, objects, &mut notices)?;
-    check_required(&dataset, &objects, request)?;
+    check_contract(&dataset, &objects, request)?;
     let run = Run {
         batch_id: batch_id(&dataset, &objects, request, &engine.config().corporate_currency),
         source_system: crm.to_owned(),
@@ -62,9 +61,8 @@ pub(super) async fn run(
     }
     let units = units(&dataset, &objects)?;
     let session = engine.session("ingest");
-    let spelled = lineage::spelled(&dataset, &objects, request)?;
     let currency = &engine.config().corporate_currency;
-    register(&session, &dataset, &objects, &units, &spelled, request, currency).await?;
+    register(&session, &dataset, &objects, &units, request, currency).await?;
     let (staged, bad) = stage_all(&session, &units, crm, request, progress).await?;
     let mut quarantined = Vec::new();
     for object in objects.values() {
@@ -72,13 +70,7 @@ pub(super) async fn run(
         quarantined.extend(requeue::left_out(object, bad.get(&object.name))?);
     }
     let command = format!("ingest {crm}");
-    if let Some(reason) = too_many(engine, &objects, &quarantined, request) {
-        if !request.is_dry {
-            let lines = refused_lines(&objects, &quarantined);
-            record_refusal(engine, &run, &lines, &reason, &command).await?;
-        }
-        return Err(Error::Refused { subject: crm.to_owned(), reason });
-    }
+    check_quality(engine, &run, &objects, &quarantined, request, &command).await?;
     if request.is_dry {
         let lines = staged.iter().map(Staged::line).collect();
         return Ok(dry(run.batch_id, lines, &quarantined, notices));
@@ -115,9 +107,9 @@ pub(super) async fn run(
     })
 }
 
-/// Fails if a column is missing that the request requires, or is required of an object that no
-/// mapping reads.
-fn check_required(
+/// Fails if rows are missing that were sent or columns that the request requires, or if these are
+/// required of an object that no mapping reads.
+fn check_contract(
     dataset: &Dataset,
     objects: &BTreeMap<String, Arc<Object>>,
     request: &Request,
@@ -132,7 +124,28 @@ fn check_required(
             format!("required_columns: no mapping of {crm} reads {object}; known: {known}");
         return Err(Error::Refused { subject: crm.clone(), reason });
     }
-    objects.values().try_for_each(|object| object.check_columns(&request.columns_required))
+    objects.values().try_for_each(|object| {
+        object.check_rows(&request.rows_expected)?;
+        object.check_columns(&request.columns_required)
+    })
+}
+
+/// Fails if too many rows are bad, and notes that in the ledger.
+async fn check_quality(
+    engine: &Arc<Engine>,
+    run: &Run,
+    objects: &BTreeMap<String, Arc<Object>>,
+    quarantined: &[Quarantined],
+    request: &Request,
+    command: &str,
+) -> Result<()> {
+    let rows: u64 = objects.values().map(|object| object.good() + object.rejected()).sum();
+    let Some(reason) = refusal(engine, rows, quarantined, request) else { return Ok(()) };
+    if !request.is_dry {
+        let lines = refused_lines(objects, quarantined);
+        record_refusal(engine, run, &lines, &reason, command).await?;
+    }
+    Err(Error::Refused { subject: run.source_system.clone(), reason })
 }
 
 /// What became of the money of each table.
@@ -352,7 +365,6 @@ async fn register(
     dataset: &Dataset,
     objects: &BTreeMap<String, Arc<Object>>,
     units: &[Unit<'_>],
-    spelled: &Spelled,
     request: &Request,
     currency: &str,
 ) -> Result<()> {
@@ -361,7 +373,7 @@ async fn register(
         .chain(lists::all(zone))
         .chain([functions::corporate_currency(currency)])
         .for_each(|function| session.context().register_udf(function));
-    let known = dataset.columns();
+    let (known, spelled) = (dataset.columns(), lineage::spelled(dataset, objects, request)?);
     let tables = Arc::new(MemorySchemaProvider::new());
     let read: BTreeSet<&String> =
         units.iter().flat_map(|u| &u.branches).flat_map(|b| b.reads.keys()).collect();
@@ -404,17 +416,6 @@ async fn look_up(
         }
     });
     Ok(rows.select(columns.collect::<Vec<_>>())?.into_view())
-}
-
-/// Why the batch is refused, if it has too many bad rows.
-fn too_many(
-    engine: &Engine,
-    objects: &BTreeMap<String, Arc<Object>>,
-    bad: &[Quarantined],
-    request: &Request,
-) -> Option<String> {
-    let rows: u64 = objects.values().map(|object| object.good() + object.rejected()).sum();
-    refusal(engine, rows, bad, request)
 }
 
 /// Why a batch of `rows` rows is refused for those of `bad`.
