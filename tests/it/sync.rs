@@ -80,6 +80,41 @@ fn every_source_is_read_as_it_is_declared_and_a_dry_run_writes_nothing() {
 }
 
 #[test]
+fn a_source_has_a_contract_of_its_own() {
+    let bad = folder(CONFIG);
+    let mut users = String::from("user_id;name;is_active;hire_date\nu0;U;true;soon\n");
+    (1..40).for_each(|n| users += &format!("u{n};U;true;31/12/2024\n"));
+    std::fs::write(bad.path().join("users.csv"), users).expect("writes");
+    let with = |rest: &str| {
+        let config = format!("{CONFIG}{rest}");
+        std::fs::write(bad.path().join("runrate.toml"), config).expect("writes");
+    };
+    for (rest, source, wanted) in [
+        (
+            "required_columns = [\"code\", \"size\"]",
+            "prices",
+            "prices.csv:1: required_columns: size is",
+        ),
+        (
+            "[source.strict]\nkind = \"files\"\ncrm = \"template\"\nlocation = \"users.csv\"\n\
+             delimiter = \";\"\ndate_order = \"dmy\"\nquarantine_ratio_max = 0.02",
+            "strict",
+            "1 of 40 rows are bad, more than quarantine_ratio_max (0.02)",
+        ),
+    ] {
+        with(rest);
+        let output = runrate(bad.path(), &["sync", source]);
+        assert_eq!(output.status.code(), Some(4), "{}", text(&output));
+        assert!(text(&output).contains(wanted), "{}", text(&output));
+    }
+    assert_eq!(answer(bad.path(), "SELECT count(*) FROM crm.users"), "0");
+    // The same file keeps the terms of all: one bad row of forty is quarantined.
+    let output = runrate(bad.path(), &["sync", "people"]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output));
+    assert_eq!(answer(bad.path(), "SELECT count(*) FROM crm.users"), "39");
+}
+
+#[test]
 fn what_is_declared_wrongly_is_named_and_nothing_is_read() {
     for (config, words, code, wanted) in [
         (
