@@ -39,7 +39,8 @@ CREATE TABLE mail_tracking_value (id int PRIMARY KEY, mail_message_id int NOT NU
     new_value_integer int, old_value_float float8, new_value_float float8, old_value_datetime timestamp, new_value_datetime timestamp,
     write_date timestamp);
 INSERT INTO res_currency VALUES (2, 'USD', true, '2026-01-01');
-INSERT INTO res_currency_rate VALUES (1, '2026-01-01', 1.25, 2, 1, '2026-01-01'), (2, '2026-02-01', 1.2, 2, 1, '2026-02-01');
+-- The later rate was written long before the other, so that no overlap reads it again.
+INSERT INTO res_currency_rate VALUES (1, '2026-01-01', 1.25, 2, 1, '2026-02-01'), (2, '2026-02-01', 1.2, 2, 1, '2026-01-15');
 INSERT INTO ir_model_fields VALUES (1, 'stage_id', 'crm.lead', '2026-01-01'), (2, 'expected_revenue', 'crm.lead', '2026-01-01');
 -- What a home-made CRM would offer: views that are named and shaped like the canonical tables.
 CREATE SCHEMA outgoing;
