@@ -358,6 +358,7 @@ async fn more_than_a_search_gives_comes_once_whatever_goes_wrong() {
     assert_eq!(portal.lock().tokens, 2);
     for (sql, wanted) in [
         ("SELECT count(*), count(DISTINCT email) FROM crm.contacts", "10250,10250"),
+        ("SELECT count(*) FROM crm.accounts", "2"),
         ("SELECT DISTINCT extra FROM crm.contacts", "\"{\"\"favourite_colour\"\":\"\"teal\"\"}\""),
         // The primary company of two, and both of them.
         (
