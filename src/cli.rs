@@ -30,6 +30,8 @@ pub struct Cli {
 pub enum Command {
     /// Load CRM exports into the canonical tables, or any file into schema raw
     Ingest(IngestArgs),
+    /// Read a source that the configuration file names: what changed in it since the last time
+    Sync(SyncArgs),
     /// Read rows of quarantine again, after what was wrong was put right
     Requeue(RequeueArgs),
     /// Serve the tables over the Postgres protocol
@@ -91,8 +93,14 @@ pub struct IngestArgs {
     pub table: Option<String>,
     /// CRM name (crm_sales_opportunities, hubspot, salesforce), then files or directories;
     /// with --table only files
-    #[arg(required = true, value_name = "CRM|PATH")]
+    #[arg(required_unless_present = "all", value_name = "CRM|PATH|URL")]
     pub arguments: Vec<String>,
+    /// Read every source of the configuration file, one after the other
+    #[arg(long, conflicts_with_all = ["arguments", "table"])]
+    pub all: bool,
+    /// Read and check, but write nothing
+    #[arg(long)]
+    pub dry_run: bool,
     /// Types of raw columns, as `column:type,...` (text, integer, number, money, date, timestamp, boolean)
     #[arg(long, value_name = "TYPES", requires = "table")]
     pub types: Option<String>,
@@ -117,6 +125,22 @@ pub struct IngestArgs {
     /// Time zone of timestamps that name none [default: UTC]
     #[arg(long, value_name = "ZONE")]
     pub time_zone: Option<String>,
+    /// Commit even if the share of bad rows is above quarantine_ratio_max
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `runrate sync`.
+#[derive(Debug, Args)]
+pub struct SyncArgs {
+    /// Name of the source: `[source.NAME]` in the configuration file
+    pub name: String,
+    /// Read all of it, not only what changed
+    #[arg(long)]
+    pub full: bool,
+    /// Read and check, but write nothing
+    #[arg(long)]
+    pub dry_run: bool,
     /// Commit even if the share of bad rows is above quarantine_ratio_max
     #[arg(long)]
     pub force: bool,

@@ -25,6 +25,7 @@ use crate::session::Engine;
 pub async fn run(command: Command, config: Config) -> Result<u8> {
     match command {
         Command::Ingest(arguments) => load::run(arguments, config).await,
+        Command::Sync(arguments) => load::sync(arguments, config).await,
         Command::Requeue(arguments) => load::again(arguments, config).await,
         Command::Serve(_) => serve::run(engine(config).await?).await,
         Command::Demo(arguments) => demo::run(arguments, config).await,

@@ -5,10 +5,14 @@
 //! An unknown key is an error, wherever it was written.
 //! Only this module reads the environment.
 
+mod source;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+pub use source::{Location, SOURCE_KEYS, Secret, SourceConfig, SourceKind};
 
 use crate::error::{Error, Result};
 
@@ -63,6 +67,9 @@ pub struct Config {
     pub corporate_currency: String,
     pub fiscal_year_start_month: u32,
     pub log_format: LogFormat,
+    /// `[source.NAME]` tables: only a file has them.
+    #[serde(skip_serializing)]
+    pub source: BTreeMap<String, SourceConfig>,
 }
 
 /// How log lines are written to stderr.
@@ -124,6 +131,7 @@ impl Default for Config {
             corporate_currency: "USD".into(),
             fiscal_year_start_month: 1,
             log_format: LogFormat::Text,
+            source: BTreeMap::new(),
         }
     }
 }
@@ -342,7 +350,8 @@ impl Config {
             table = text.parse().map_err(|e: toml::de::Error| {
                 refuse("*", &path.display().to_string(), e.message())
             })?;
-            check_keys(table.keys(), &path.display().to_string())?;
+            let settings = table.keys().filter(|key| *key != "source");
+            check_keys(settings, &path.display().to_string())?;
         }
         check_keys(environment.keys(), "environment")?;
         for (key, value) in environment {
@@ -385,7 +394,15 @@ impl Config {
                 "tls_certificate and tls_key go together",
             ));
         }
-        Ok(())
+        self.source.iter().try_for_each(|(name, source)| source.check(name))
+    }
+
+    /// Where sources keep what they read last, and what they are reading.
+    pub fn sources_path(&self) -> PathBuf {
+        match self.lake.contains("://") {
+            true => PathBuf::from("runrate-sources"),
+            false => Path::new(&self.lake).join("_sources"),
+        }
     }
 
     /// Where the roles and their verifiers are kept.
@@ -436,8 +453,19 @@ impl Config {
                 None => text.push_str(&format!("\n# {} = \"...\"\n", row.key)),
             }
         }
+        text.push_str("\n# Named sources, for `runrate sync NAME` and `runrate ingest --all`:\n");
+        text.push_str("# [source.NAME]\n");
+        for (key, kinds, meaning) in SOURCE_KEYS {
+            let kinds = if *kinds == "all" { String::new() } else { format!(" ({kinds})") };
+            text.push_str(&format!("# {key}: {meaning}{kinds}\n"));
+        }
         text
     }
+}
+
+/// The environment variable `name`.
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// Settings of clients of object stores, from the variables that those clients know.

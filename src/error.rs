@@ -71,6 +71,15 @@ pub enum Error {
         source: object_store::Error,
     },
 
+    /// A live system cannot be asked, or stopped answering.
+    #[error("{system}: cannot {action}")]
+    System {
+        system: String,
+        action: &'static str,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
     /// A source file cannot be read as its format from `line` on (1-based; 0 when the whole file is meant).
     #[error("{}:{line}: {reason}", path.display())]
     Source { path: PathBuf, line: u64, reason: String },
@@ -134,7 +143,7 @@ impl Error {
             Self::LakeLocked { .. } => "55P03",
             Self::LakeFormat { .. } => "0A000",
             Self::NoTable { .. } => "42P01",
-            Self::Delta { .. } => "58030",
+            Self::Delta { .. } | Self::System { .. } => "58030",
             Self::Conflict { .. } => "40001",
             Self::Source { .. } | Self::Refused { .. } => "22P04",
             Self::Definition { .. } => "42P17",

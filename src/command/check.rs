@@ -24,6 +24,10 @@ pub(super) async fn run(is_example: bool, is_coverage: bool, config: Config) -> 
     ingest::check()?;
     say(&format!("mappings: sound ({})\n", ingest::crms().join(", ")))?;
     say(&by_table(&ingest::coverage()?))?;
+    for (name, source) in &config.source {
+        ingest::request(name, source)?;
+        say(&format!("source {name}: sound ({})\n", source.kind.name()))?;
+    }
     let engine = engine(config).await?;
     let tables = engine.table_versions().len();
     say(&format!("lake: {} with {tables} tables\n", engine.config().lake))?;

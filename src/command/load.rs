@@ -1,14 +1,14 @@
-//! `runrate ingest`: files through a CRM's mapping, or as they are; `runrate requeue`: rows of
-//! quarantine again.
+//! `runrate ingest` and `runrate sync`: files through a CRM's mapping or as they are, and named
+//! sources; `runrate requeue`: rows of quarantine again.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{engine, say};
-use crate::cli::{IngestArgs, RequeueArgs};
+use crate::cli::{IngestArgs, RequeueArgs, SyncArgs};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::ingest::{self, Progress, Request, Summary, Terminal};
+use crate::ingest::{self, How, Progress, Request, Summary, Terminal};
 
 /// A bar on a terminal, plain lines otherwise.
 pub(super) fn progress() -> Arc<dyn Progress> {
@@ -17,9 +17,50 @@ pub(super) fn progress() -> Arc<dyn Progress> {
 
 /// Ingests; the exit code is 0, 3 (some rows quarantined) or 4 (refused).
 pub(super) async fn run(arguments: IngestArgs, config: Config) -> Result<u8> {
+    if arguments.all {
+        return every(&arguments, config).await;
+    }
     let request = request(&arguments)?;
     let engine = engine(config).await?;
-    let outcome = ingest::ingest(&engine, &request, progress()).await;
+    tell(ingest::ingest(&engine, &request, progress()).await)
+}
+
+/// Reads one source; the exit code is that of an ingest.
+pub(super) async fn sync(arguments: SyncArgs, config: Config) -> Result<u8> {
+    let SyncArgs { name, full, dry_run, force } = arguments;
+    let engine = engine(config).await?;
+    let how = How { is_full: full, is_dry: dry_run, is_forced: force };
+    tell(ingest::sync(&engine, &name, how, progress()).await)
+}
+
+/// Reads every source, whatever becomes of the others; the exit code is that of the worst.
+async fn every(arguments: &IngestArgs, config: Config) -> Result<u8> {
+    let engine = engine(config).await?;
+    let names: Vec<String> = engine.config().source.keys().cloned().collect();
+    if names.is_empty() {
+        let reason = "the configuration file has no [source.NAME]".to_owned();
+        return Err(Error::Refused { subject: "--all".into(), reason });
+    }
+    let how = How { is_dry: arguments.dry_run, is_forced: arguments.force, is_full: false };
+    let mut worst = 0;
+    for name in names {
+        say(&format!("{name}:\n"))?;
+        let code = match tell(ingest::sync(&engine, &name, how, progress()).await) {
+            Ok(code) => code,
+            Err(error) => {
+                say(&format!("failed: {}\n", error.chain()))?;
+                1
+            }
+        };
+        // A failure of the system weighs most, then a refusal, then rows in quarantine.
+        let weight = |code: u8| [0, 3, 4, 1].iter().position(|known| *known == code);
+        worst = if weight(code) > weight(worst) { code } else { worst };
+    }
+    Ok(worst)
+}
+
+/// Says what became of an ingest.
+fn tell(outcome: Result<Summary>) -> Result<u8> {
     let code = ingest::exit_code(&outcome);
     match outcome {
         Ok(summary) => say(&summary.to_string())?,
@@ -59,6 +100,7 @@ fn request(arguments: &IngestArgs) -> Result<Request> {
     declare("--date-order", &arguments.date_order, |name| locale.set_date_order(name))?;
     declare("--serials", &arguments.serials, |name| locale.set_serials(name))?;
     request.is_forced = arguments.force;
+    request.is_dry = arguments.dry_run;
     Ok(request)
 }
 

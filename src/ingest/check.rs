@@ -264,6 +264,7 @@ fn days(date: chrono::NaiveDate) -> i32 {
 
 /// `amount "12x4" is not an amount`, with long values cut.
 pub(super) fn quoted(column: &str, value: &str, reason: &str) -> String {
+    let value = spelling::unmarked(value);
     let short: String = value.chars().take(60).collect();
     let dots = if short.len() < value.len() { "..." } else { "" };
     format!("{column} \"{short}{dots}\" {reason}")
@@ -310,7 +311,7 @@ mod tests {
         let schema = Arc::new(Schema::new(fields));
         let arrays = columns.iter().map(|(_, array)| array.clone()).collect();
         let table = schema::table("products").expect("a table");
-        let spelling = Spelling { zone: Tz::UTC, locale: Locale::default() };
+        let spelling = Spelling::new(Tz::UTC, Locale::default());
         let checker = Checker::new("t.sql", table, &schema, "test", spelling)?;
         checker.check(&RecordBatch::try_new(schema, arrays)?)
     }

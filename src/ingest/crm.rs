@@ -15,6 +15,7 @@ use super::check::BadRow;
 use super::datasets::{self, Dataset};
 use super::export::{self, Found, Object};
 use super::ledger::{self, Quarantined, Run};
+use super::lineage;
 use super::mapping::EXPORT;
 use super::money::{self, Account, Money};
 use super::progress::Progress;
@@ -26,7 +27,6 @@ use crate::error::{Error, Result};
 use crate::lake::{Batch, Layout, TableName, Writer};
 use crate::schema::{CRM, Kind, Table};
 use crate::session::{CATALOG, Engine, Session};
-use crate::source::locale::Locale;
 use crate::source::{Input, Options};
 
 /// Most bad rows that an object is given up at, forced or not: they are held in memory.
@@ -46,6 +46,7 @@ pub(super) async fn run(
     let mut notices = Vec::new();
     let objects = read(engine, &dataset, request, progress, &mut notices).await?;
     let objects = headers::resolve(&dataset, objects, &mut notices)?;
+    check_contract(&dataset, &objects, request)?;
     let run = Run {
         batch_id: batch_id(&dataset, &objects, request, &engine.config().corporate_currency),
         source_system: crm.to_owned(),
@@ -69,10 +70,10 @@ pub(super) async fn run(
         quarantined.extend(requeue::left_out(object, bad.get(&object.name))?);
     }
     let command = format!("ingest {crm}");
-    if let Some(reason) = too_many(engine, &objects, &quarantined, request) {
-        let lines = refused_lines(&objects, &quarantined);
-        record_refusal(engine, &run, &lines, &reason, &command).await?;
-        return Err(Error::Refused { subject: crm.to_owned(), reason });
+    check_quality(engine, &run, &objects, &quarantined, request, &command).await?;
+    if request.is_dry {
+        let lines = staged.iter().map(Staged::line).collect();
+        return Ok(dry(run.batch_id, lines, &quarantined, notices));
     }
     let writer = engine.lake().writer(&command).await?;
     if let Some(lines) = ledger::find(engine, &run.batch_id).await? {
@@ -106,6 +107,47 @@ pub(super) async fn run(
     })
 }
 
+/// Fails if rows are missing that were sent or columns that the request requires, or if these are
+/// required of an object that no mapping reads.
+fn check_contract(
+    dataset: &Dataset,
+    objects: &BTreeMap<String, Arc<Object>>,
+    request: &Request,
+) -> Result<()> {
+    let known = dataset.columns();
+    let is_strange = |object: &str| !known.contains_key(&object.to_lowercase());
+    if let Some((object, _)) = request.columns_required.iter().find(|(o, _)| is_strange(o)) {
+        let known: Vec<&str> = known.keys().map(String::as_str).collect();
+        let known = known.join(", ");
+        let crm = &dataset.crm;
+        let reason =
+            format!("required_columns: no mapping of {crm} reads {object}; known: {known}");
+        return Err(Error::Refused { subject: crm.clone(), reason });
+    }
+    objects.values().try_for_each(|object| {
+        object.check_rows(&request.rows_expected)?;
+        object.check_columns(&request.columns_required)
+    })
+}
+
+/// Fails if too many rows are bad, and notes that in the ledger.
+async fn check_quality(
+    engine: &Arc<Engine>,
+    run: &Run,
+    objects: &BTreeMap<String, Arc<Object>>,
+    quarantined: &[Quarantined],
+    request: &Request,
+    command: &str,
+) -> Result<()> {
+    let rows: u64 = objects.values().map(|object| object.good() + object.rejected()).sum();
+    let Some(reason) = refusal(engine, rows, quarantined, request) else { return Ok(()) };
+    if !request.is_dry {
+        let lines = refused_lines(objects, quarantined);
+        record_refusal(engine, run, &lines, &reason, command).await?;
+    }
+    Err(Error::Refused { subject: run.source_system.clone(), reason })
+}
+
 /// What became of the money of each table.
 async fn settle(
     engine: &Arc<Engine>,
@@ -132,7 +174,8 @@ async fn stage_all(
 ) -> Result<(Vec<Staged>, BadRows)> {
     let (mut staged, mut bad) = (Vec::new(), BadRows::new());
     for unit in units {
-        let (rows, found) = stage::stage(session, unit, crm, request.spelling(), progress).await?;
+        let (rows, found) =
+            stage::stage(session, unit, crm, request.spelling().led_back(), progress).await?;
         let known = bad.entry(unit.object.name.clone()).or_default();
         for (row, fault) in found {
             known.entry(row).or_insert(fault);
@@ -171,6 +214,25 @@ pub(super) fn sample(row: &Quarantined) -> String {
 pub(super) fn repeated(batch_id: String, lines: Vec<Line>, notices: Vec<String>) -> Summary {
     let (samples, money) = (vec![], vec![]);
     Summary { batch_id, lines, quarantined: 0, samples, money, notices, is_repeated: true }
+}
+
+/// The answer of a run that writes nothing.
+pub(super) fn dry(
+    batch_id: String,
+    lines: Vec<Line>,
+    quarantined: &[Quarantined],
+    mut notices: Vec<String>,
+) -> Summary {
+    notices.push("dry run: nothing was written; what counts as loaded may be known already".into());
+    Summary {
+        batch_id,
+        lines,
+        quarantined: quarantined.len() as u64,
+        samples: quarantined.iter().take(SAMPLES_MAX).map(sample).collect(),
+        money: vec![],
+        notices,
+        is_repeated: false,
+    }
 }
 
 /// Reads every file that a mapping takes, and the seeds of objects that have no file.
@@ -246,6 +308,9 @@ fn batch_id(
     hash.update(format!("{}\0{}\0{}", dataset.crm, dataset.version, request.time_zone));
     hash.update(format!("\0{currency}"));
     hash.update(format!("\0{}", request.options.fingerprint()));
+    if let Some(edition) = &request.edition {
+        hash.update(format!("\0edition {edition}"));
+    }
     for object in objects.values() {
         for file in &object.files {
             hash.update(format!("\0{}\0{}", object.name, file.hash));
@@ -263,13 +328,6 @@ fn units<'a>(
     for mapping in &dataset.mappings {
         for branch in &mapping.branches {
             let Some(object) = objects.get(&branch.driver) else { continue };
-            if !branch.is_plain && object.options.locale != Locale::default() {
-                let reason = "computes with columns as they are exported, so that no decimal sign, \
-                    date order or count of days can be declared for them; load such files by the \
-                    mapping \"template\" or with --table";
-                let reason = format!("{} {reason}", mapping.name);
-                return Err(Error::Refused { subject: object.paths(), reason });
-            }
             let same = |unit: &&mut Unit<'a>| {
                 std::ptr::eq(unit.mapping, mapping) && unit.object.name == branch.driver
             };
@@ -315,7 +373,7 @@ async fn register(
         .chain(lists::all(zone))
         .chain([functions::corporate_currency(currency)])
         .for_each(|function| session.context().register_udf(function));
-    let known = dataset.columns();
+    let (known, spelled) = (dataset.columns(), lineage::spelled(dataset, objects, request)?);
     let tables = Arc::new(MemorySchemaProvider::new());
     let read: BTreeSet<&String> =
         units.iter().flat_map(|u| &u.branches).flat_map(|b| b.reads.keys()).collect();
@@ -323,7 +381,10 @@ async fn register(
         let wanted = known.get(name).cloned().unwrap_or_default();
         let stand_in = dataset.mappings.iter().flat_map(|m| &m.stand_ins).find(|(n, _)| n == name);
         let provider = match (objects.get(name), stand_in) {
-            (Some(object), _) => object.provider(&wanted, &wanted)?,
+            (Some(object), _) => {
+                let spelled = spelled.get(name).cloned().unwrap_or_default();
+                object.provider(&wanted, &wanted, spelled, request.spelling())?
+            }
             (None, Some((_, sql))) => look_up(session, sql, &wanted).await?,
             (None, None) => Arc::new(EmptyTable::new(export::raw_schema(&wanted))),
         };
@@ -357,17 +418,6 @@ async fn look_up(
     Ok(rows.select(columns.collect::<Vec<_>>())?.into_view())
 }
 
-/// Why the batch is refused, if it has too many bad rows.
-fn too_many(
-    engine: &Engine,
-    objects: &BTreeMap<String, Arc<Object>>,
-    bad: &[Quarantined],
-    request: &Request,
-) -> Option<String> {
-    let rows: u64 = objects.values().map(|object| object.good() + object.rejected()).sum();
-    refusal(engine, rows, bad, request)
-}
-
 /// Why a batch of `rows` rows is refused for those of `bad`.
 pub(super) fn refusal(
     engine: &Engine,
@@ -375,7 +425,8 @@ pub(super) fn refusal(
     bad: &[Quarantined],
     request: &Request,
 ) -> Option<String> {
-    let ratio_max = engine.config().quarantine_ratio_max;
+    let ratio_max = request.quarantine_ratio_max;
+    let ratio_max = ratio_max.unwrap_or(engine.config().quarantine_ratio_max);
     if request.is_forced {
         return None;
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, Int64Array, StringBuilder, new_null_array,
+    Array, ArrayRef, AsArray, Int64Array, StringArray, StringBuilder, new_null_array,
 };
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
@@ -25,6 +25,7 @@ use sha2::{Digest, Sha256};
 use super::Request;
 use super::mapping::{EXTRA, ROW};
 use super::progress::Progress;
+use super::spelling::{Quantity, Spelling};
 use crate::config::bucket_settings;
 use crate::error::{Error, Result};
 use crate::session::Engine;
@@ -90,6 +91,39 @@ impl Object {
         self.files.iter().flat_map(|file| file.names.iter().cloned()).collect()
     }
 
+    /// Fails if a file has fewer or more records than whoever made it counted.
+    pub(super) fn check_rows(&self, expected: &BTreeMap<PathBuf, u64>) -> Result<()> {
+        for file in &self.files {
+            let rows = file.good + file.rejected.len() as u64;
+            let wanted = expected.get(file.input.path()).copied().unwrap_or(rows);
+            if rows != wanted {
+                let reason = format!("has {rows} rows where {wanted} were sent");
+                return Err(source::fault(file.input.path(), 0, reason));
+            }
+        }
+        Ok(())
+    }
+
+    /// Fails if a file lacks a column that is required of this object, by the name that mappings or
+    /// the file have for it.
+    pub(super) fn check_columns(&self, required: &[(String, String)]) -> Result<()> {
+        for file in &self.files {
+            let is_there = |column: &str| {
+                let headers = file.schema.fields().iter().map(|field| field.name());
+                let mut names = headers.chain(&file.names);
+                names.any(|name| name.eq_ignore_ascii_case(column))
+            };
+            let own = required.iter().filter(|(object, _)| object.eq_ignore_ascii_case(&self.name));
+            let missing: Vec<&str> =
+                own.map(|(_, column)| column.as_str()).filter(|column| !is_there(column)).collect();
+            if !missing.is_empty() {
+                let reason = format!("required_columns: {} is missing", missing.join(", "));
+                return Err(source::fault(file.input.path(), 1, reason));
+            }
+        }
+        Ok(())
+    }
+
     /// Fails if a file changed since it was read.
     pub(super) fn check_unchanged(&self) -> Result<()> {
         for file in &self.files {
@@ -105,11 +139,14 @@ impl Object {
     }
 
     /// A table of the columns `wanted` (those a file lacks are NULL), of the row's identity, and of
-    /// a JSON object with the columns that are not `known`.
+    /// a JSON object with the columns that are not `known`; those of `spelled` are led back to the
+    /// one spelling that mappings know.
     pub(super) fn provider(
         self: &Arc<Self>,
         wanted: &BTreeSet<String>,
         known: &BTreeSet<String>,
+        spelled: BTreeMap<String, Quantity>,
+        spelling: Spelling,
     ) -> Result<Arc<dyn TableProvider>> {
         let schema = raw_schema(wanted);
         let partitions = (0..self.files.len()).map(|file| {
@@ -118,6 +155,8 @@ impl Object {
                 file,
                 wanted: wanted.iter().cloned().collect(),
                 known: known.clone(),
+                spelled: spelled.clone(),
+                spelling,
                 schema: schema.clone(),
             };
             Arc::new(scan) as Arc<dyn PartitionStream>
@@ -141,6 +180,8 @@ struct Scan {
     file: usize,
     wanted: Vec<String>,
     known: BTreeSet<String>,
+    spelled: BTreeMap<String, Quantity>,
+    spelling: Spelling,
     schema: SchemaRef,
 }
 
@@ -160,7 +201,8 @@ impl PartitionStream for Scan {
         let sender = stream.tx();
         let (object, file) = (self.object.clone(), self.file);
         let mut shape = Shape::new(&object.files[file], &self.wanted, &self.known);
-        shape.is_decimal_comma = object.options.locale.is_decimal_comma();
+        shape.spelling = Some(self.spelling);
+        shape.quantities = self.wanted.iter().map(|name| self.spelled.get(name).copied()).collect();
         let schema = self.schema.clone();
         stream.spawn_blocking(move || {
             let outside = |e: Error| DataFusionError::External(Box::new(e));
@@ -184,8 +226,9 @@ struct Shape {
     places: Vec<Option<usize>>,
     /// Columns of the file that no mapping takes, as the file spells them.
     extra: Vec<(usize, String)>,
-    /// How numbers of files that carry types are written.
-    is_decimal_comma: bool,
+    /// What each wanted column holds, where its spelling is declared.
+    quantities: Vec<Option<Quantity>>,
+    spelling: Option<Spelling>,
 }
 
 impl Shape {
@@ -194,7 +237,7 @@ impl Shape {
         let places = wanted.iter().map(|name| names.iter().position(|n| n == name)).collect();
         let extra = names.iter().enumerate().filter(|(_, name)| !known.contains(*name));
         let extra = extra.map(|(n, _)| (n, file.schema.field(n).name().clone())).collect();
-        Self { places, extra, is_decimal_comma: false }
+        Self { places, extra, quantities: Vec::new(), spelling: None }
     }
 
     fn batch(
@@ -204,14 +247,16 @@ impl Shape {
         chunk: &Chunk,
     ) -> Result<RecordBatch, DataFusionError> {
         let rows = chunk.ordinals.len();
-        let texts = chunk.columns.iter().map(|c| source::parquet::text(c, self.is_decimal_comma));
+        let is_comma = self.spelling.is_some_and(|s| s.locale.is_decimal_comma());
+        let texts = chunk.columns.iter().map(|c| source::parquet::text(c, is_comma));
         let texts: Vec<ArrayRef> =
             texts.collect::<Result<_>>().map_err(|e| DataFusionError::External(Box::new(e)))?;
         let mut columns: Vec<ArrayRef> = self
             .places
             .iter()
-            .map(|place| match place {
-                Some(n) => texts[*n].clone(),
+            .enumerate()
+            .map(|(wanted, place)| match place {
+                Some(n) => self.led_back(wanted, &texts[*n]),
                 None => new_null_array(&DataType::Utf8, rows),
             })
             .collect();
@@ -219,6 +264,17 @@ impl Shape {
         columns.push(Arc::new(Int64Array::from_iter_values(ids)));
         columns.push(self.extra(&texts, rows));
         Ok(RecordBatch::try_new(schema.clone(), columns)?)
+    }
+
+    /// The texts of the column `wanted`, in the one spelling that mappings know.
+    fn led_back(&self, wanted: usize, texts: &ArrayRef) -> ArrayRef {
+        let quantity = self.quantities.get(wanted).copied().flatten();
+        let (Some(quantity), Some(spelling)) = (quantity, self.spelling) else {
+            return texts.clone();
+        };
+        let texts = texts.as_string::<i32>().iter();
+        let led = texts.map(|text| text.map(|text| spelling.lead_back(text, quantity)));
+        Arc::new(led.collect::<StringArray>())
     }
 
     fn extra(&self, texts: &[ArrayRef], rows: usize) -> ArrayRef {
@@ -425,6 +481,11 @@ fn hash(input: &Input) -> Result<String> {
         }
         hash.update(&block[..got]);
     }
+}
+
+/// SHA-256 of the file at `path`, hexadecimal.
+pub(super) fn file_hash(path: &Path) -> Result<String> {
+    hash(&Input::file(path))
 }
 
 /// `bytes` in hexadecimal.

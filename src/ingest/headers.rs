@@ -25,6 +25,13 @@ pub(super) fn resolve(
     notices: &mut Vec<String>,
 ) -> Result<BTreeMap<String, Arc<Object>>> {
     let columns = dataset.columns();
+    // Rows of a look-up become no rows, so that what no mapping takes of them is kept nowhere.
+    let drivers: BTreeSet<&String> = dataset
+        .mappings
+        .iter()
+        .flat_map(|mapping| &mapping.branches)
+        .map(|branch| &branch.driver)
+        .collect();
     let mut resolved = BTreeMap::new();
     for (name, mut object) in objects {
         let known = columns.get(&name).cloned().unwrap_or_default();
@@ -44,7 +51,7 @@ pub(super) fn resolve(
                 .filter(|(column, _)| !known.contains(*column))
                 .map(|(_, field)| field.name().as_str())
                 .collect();
-            if !unknown.is_empty() {
+            if !unknown.is_empty() && drivers.contains(&name) {
                 notices.push(format!(
                     "{}: kept in extra, because no mapping takes it: {}",
                     file.input.path().display(),

@@ -93,7 +93,7 @@ mod tests {
     use crate::source::locale::Locale;
 
     fn guess(name: &str, values: &[&str]) -> Kind {
-        let spelling = Spelling { zone: Tz::UTC, locale: Locale::default() };
+        let spelling = Spelling::new(Tz::UTC, Locale::default());
         let mut guess = Guess::new(name, spelling);
         values.iter().for_each(|value| guess.see(value));
         guess.kind()

@@ -17,14 +17,14 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Expr, Ident, JoinConstraint, JoinOperator, ObjectName, Query, Select, SelectItem, SetExpr,
-    SetOperator, SetQuantifier, Statement, TableAlias, TableFactor, VisitMut,
+    SetOperator, SetQuantifier, Statement, TableAlias, TableFactor, VisitMut, visit_expressions,
     visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use crate::error::{Error, Result};
-use crate::schema::{Kind, Table};
+use crate::schema::Table;
 
 /// Schema that the objects of an export are registered in.
 pub(super) const EXPORT: &str = "export";
@@ -61,9 +61,9 @@ pub(super) struct Branch {
     pub reads: BTreeMap<String, BTreeSet<String>>,
     /// True if it has one row for each row of its driver: no WHERE, no rows made from lists.
     pub is_one_to_one: bool,
-    /// True if it leaves numbers and times as they are exported: each is a column of its driver or a
-    /// constant. Texts may be made of others.
-    pub is_plain: bool,
+    /// True if each of its rows depends on one row of its driver alone, beside the look-ups: the
+    /// driver is read once, and nothing looks at the rows around.
+    pub is_row_by_row: bool,
     /// Ready to be planned.
     pub statement: Statement,
 }
@@ -84,50 +84,36 @@ impl Mapping {
         };
         let mut arms = Vec::new();
         split_union(&query, *query.body.clone(), &mut arms);
-        let branches = arms
-            .into_iter()
-            .map(|arm| Branch::new(arm, table))
-            .collect::<Result<_, _>>()
-            .map_err(refuse)?;
+        let branches =
+            arms.into_iter().map(Branch::new).collect::<Result<_, _>>().map_err(refuse)?;
         Ok(Self { name: name.to_owned(), table, requires, labels, stand_ins, branches })
     }
 }
 
 impl Branch {
-    fn new(mut query: Query, table: &Table) -> Result<Self, String> {
+    fn new(mut query: Query) -> Result<Self, String> {
         let fills = filled(&query);
-        let mut walk = Walk { reads: BTreeMap::new(), defined: BTreeSet::new() };
+        let mut walk = Walk::default();
         let driver = walk.query(&mut query, true)?;
         let SetExpr::Select(select) = query.body.as_ref() else {
             return Err("an arm of the UNION ALL must be a SELECT".into());
         };
         let is_derived = matches!(select.from[0].relation, TableFactor::Derived { .. });
         let is_one_to_one = select.selection.is_none() && !is_derived;
-        let leading = match &select.from[0].relation {
-            TableFactor::Table { alias: Some(alias), .. } => alias.name.value.clone(),
-            _ => String::new(),
-        };
-        let is_plain =
-            is_one_to_one && select.projection.iter().all(|item| is_bare(item, table, &leading));
+        let is_row_by_row = walk.times.get(&driver) == Some(&1) && !has_window(&query);
         let statement = Statement::Query(Box::new(query));
-        Ok(Self { driver, fills, reads: walk.reads, is_one_to_one, is_plain, statement })
+        Ok(Self { driver, fills, reads: walk.reads, is_one_to_one, is_row_by_row, statement })
     }
 }
 
-/// Whether `item` is no number or time of `table`, or a column of the relation `leading` as it is.
-fn is_bare(item: &SelectItem, table: &Table, leading: &str) -> bool {
-    let (expr, name) = match item {
-        SelectItem::ExprWithAlias { expr, alias } => (expr, alias.value.as_str()),
-        SelectItem::UnnamedExpr(expr) => (expr, ""),
-        _ => return false,
-    };
-    let kind = table.column(name).map(|column| column.kind);
-    match expr {
-        _ if matches!(kind, Some(Kind::Text | Kind::Boolean)) => true,
-        Expr::Identifier(_) | Expr::Value(_) => true,
-        Expr::CompoundIdentifier(parts) => parts[0].value == leading,
-        _ => false,
-    }
+/// Whether a function of `query` looks at the rows around.
+fn has_window(query: &Query) -> bool {
+    let is_window = |expr: &Expr| matches!(expr, Expr::Function(f) if f.over.is_some());
+    let found = visit_expressions(query, |expr| match is_window(expr) {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    });
+    found.is_break()
 }
 
 /// The columns that `query` gives more than NULL.
@@ -200,8 +186,11 @@ fn directives(text: &str) -> Result<Directives, String> {
 }
 
 /// The walk over one branch.
+#[derive(Default)]
 struct Walk {
     reads: BTreeMap<String, BTreeSet<String>>,
+    /// How often each object stands in a FROM.
+    times: BTreeMap<String, usize>,
     /// Names of CTEs, which are no objects.
     defined: BTreeSet<String>,
 }
@@ -291,6 +280,7 @@ impl Walk {
                     at: None,
                 });
                 self.reads.entry(object.clone()).or_default();
+                *self.times.entry(object.clone()).or_default() += 1;
                 Ok((called, Some(object.clone()), object))
             }
             TableFactor::Derived { subquery, alias: Some(alias), .. } => {
@@ -411,6 +401,7 @@ mod tests {
         let [first, second] = mapping.branches.as_slice() else { panic!("two branches") };
         assert_eq!((first.driver.as_str(), second.driver.as_str()), ("opportunity", "deals"));
         assert!(first.is_one_to_one && !second.is_one_to_one);
+        assert!(first.is_row_by_row && second.is_row_by_row);
         let set = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<BTreeSet<_>>();
         assert_eq!(first.reads["opportunity"], set(&["id", "probability", "productid"]));
         assert_eq!(first.reads["product"], set(&["id", "unitprice"]));
@@ -431,6 +422,18 @@ mod tests {
         assert!(sql.contains("\"m\".\"_row\""), "{sql}");
         assert!(sql.contains("\"contacts\".\"_row\""), "{sql}");
         assert!(!mapping.branches[0].is_one_to_one);
+    }
+
+    #[test]
+    fn what_looks_at_other_rows_of_its_driver_is_known() {
+        for text in [
+            "SELECT Id AS opportunity_id, lead(Id) OVER (ORDER BY Id) AS name FROM Deal",
+            "SELECT d.Id AS opportunity_id FROM Deal d LEFT JOIN (SELECT Id FROM Deal) x ON x.Id = d.Id",
+            "WITH all_of_them AS (SELECT Id FROM Deal) SELECT d.Id AS opportunity_id \
+             FROM Deal d LEFT JOIN all_of_them x ON x.Id = d.Id",
+        ] {
+            assert!(!parse(text).expect("parses").branches[0].is_row_by_row, "{text}");
+        }
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod headers;
 mod history;
 mod infer;
 mod ledger;
+mod lineage;
 mod lists;
 mod mapping;
 mod money;
@@ -35,7 +36,9 @@ mod requeue;
 mod row_function;
 mod spelling;
 mod stage;
+mod sync;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,6 +51,7 @@ pub use erase::{Person, Receipt, Touched, erase};
 pub use money::Money;
 pub use progress::{Progress, Silent, Terminal};
 pub use requeue::{Requeued, requeue};
+pub use sync::{How, request, sync};
 
 use crate::error::{Error, Result};
 use crate::schema::Kind;
@@ -81,6 +85,16 @@ pub struct Request {
     pub time_zone: Tz,
     /// Commit whatever the share of bad rows.
     pub is_forced: bool,
+    /// Read and check, but write nothing.
+    pub is_dry: bool,
+    /// Tells two states of a live system apart that happen to have the same bytes; files need none.
+    pub edition: Option<String>,
+    /// Rows that files must have, where whoever made them counted.
+    pub rows_expected: BTreeMap<PathBuf, u64>,
+    /// Columns that an object must have if it is there: object and column, in any case.
+    pub columns_required: Vec<(String, String)>,
+    /// Share of bad rows above which the batch is refused; by default that of the configuration.
+    pub quarantine_ratio_max: Option<f64>,
 }
 
 impl Request {
@@ -92,6 +106,11 @@ impl Request {
             options: Options::default(),
             time_zone: Tz::UTC,
             is_forced: false,
+            is_dry: false,
+            edition: None,
+            rows_expected: BTreeMap::new(),
+            columns_required: vec![],
+            quarantine_ratio_max: None,
         }
     }
 
@@ -121,7 +140,7 @@ impl Request {
 
     /// How its texts are read.
     fn spelling(&self) -> spelling::Spelling {
-        spelling::Spelling { zone: self.time_zone, locale: self.options.locale }
+        spelling::Spelling::new(self.time_zone, self.options.locale)
     }
 
     /// Sets the zone of times that name none by its IANA name.
@@ -190,6 +209,19 @@ impl Summary {
         if self.quarantined > 0 { 3 } else { 0 }
     }
 
+    /// That of a run that had nothing to load.
+    fn nothing(notice: String) -> Self {
+        Self {
+            batch_id: String::new(),
+            lines: vec![],
+            quarantined: 0,
+            samples: vec![],
+            money: vec![],
+            notices: vec![notice],
+            is_repeated: false,
+        }
+    }
+
     /// All lines added up.
     pub fn total(&self) -> Line {
         let sum = |of: fn(&Line) -> u64| self.lines.iter().map(of).sum();
@@ -227,7 +259,12 @@ impl fmt::Display for Summary {
                 line.rows_duplicate
             )?;
         }
-        self.money.iter().try_for_each(|money| writeln!(f, "{money}"))?;
+        if !self.money.is_empty() {
+            let sums = self.money.len();
+            writeln!(f, "money: {sums} sums balance to the cent; see ops.reconciliation")?;
+        }
+        let mut lost = self.money.iter().filter(|money| money.quarantined != 0);
+        lost.try_for_each(|money| writeln!(f, "{money}"))?;
         if self.is_repeated {
             writeln!(f, "this batch was loaded before: nothing was done")?;
         }

@@ -41,6 +41,7 @@ pub(super) async fn run(
     let table = TableName::new(RAW, name);
     let refuse = |reason: String| Error::Refused { subject: table.to_string(), reason };
     let (object, guesses) = read(engine, name, request, progress).await?;
+    object.check_columns(&request.columns_required)?;
     let held = engine.lake().table(&table, At::Latest).await?;
     let held = held.map(|held| held.provider().schema());
     let schema = schema(&object, &guesses, types, held.as_ref()).map_err(refuse)?;
@@ -62,9 +63,17 @@ pub(super) async fn run(
     let rows = typing.object.good() + typing.object.rejected();
     let command = format!("ingest --table {name}");
     if let Some(reason) = crm::refusal(engine, rows, &quarantined, request) {
+        if request.is_dry {
+            return Err(Error::Refused { subject: table.to_string(), reason });
+        }
         let lines = [(typing.line(&table, rows, &quarantined), typing.object.paths())];
         crm::record_refusal(engine, &run, &lines, &reason, &command).await?;
         return Err(Error::Refused { subject: table.to_string(), reason });
+    }
+    if request.is_dry {
+        let mut line = typing.line(&table, rows, &quarantined);
+        line.rows_loaded = line.rows_read - line.rows_quarantined;
+        return Ok(crm::dry(run.batch_id, vec![line], &quarantined, vec![]));
     }
     progress.begin(&format!("writing {table}"));
     let writer = engine.lake().writer(&command).await?;

@@ -30,6 +30,24 @@ pub(super) fn code(reason: Reason) -> &'static str {
     if reason == OTHER_SIGN || reason == OTHER_ORDER { EVIDENCE } else { "type" }
 }
 
+/// What a column of texts holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Quantity {
+    /// Numbers.
+    Number,
+    /// Dates or instants.
+    Date,
+}
+
+/// Stands before a text that could not be led back, so that it is read by nobody on its way to the
+/// check, which says why; no export holds this character of the private area.
+const UNREAD: char = '\u{f8f0}';
+
+/// `text` without the mark of what could not be led back.
+pub(super) fn unmarked(text: &str) -> &str {
+    text.strip_prefix(UNREAD).unwrap_or(text)
+}
+
 /// How the texts of an ingest are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Spelling {
@@ -37,11 +55,35 @@ pub(super) struct Spelling {
     pub zone: Tz,
     /// What was declared.
     pub locale: Locale,
+    /// True once a mapping had them: what was declared was led back before.
+    is_led_back: bool,
 }
 
 impl Spelling {
+    pub(super) fn new(zone: Tz, locale: Locale) -> Self {
+        Self { zone, locale, is_led_back: false }
+    }
+
+    /// The same for texts that went through [`Self::lead_back`].
+    pub(super) fn led_back(self) -> Self {
+        Self { is_led_back: true, ..self }
+    }
+
+    /// `text` in the one spelling that is always read, or marked as a text that is not.
+    pub(super) fn lead_back(self, text: &str, quantity: Quantity) -> Cow<'_, str> {
+        let read = match quantity {
+            Quantity::Number => self.number(text),
+            Quantity::Date => self.date(text),
+        };
+        read.unwrap_or_else(|_| Cow::Owned(format!("{UNREAD}{text}")))
+    }
+
     /// `text` as a plain number, if it is one in the declared spelling.
     pub(super) fn number(self, text: &str) -> Result<Cow<'_, str>, Reason> {
+        if self.is_led_back {
+            let Some(marked) = text.strip_prefix(UNREAD) else { return Ok(Cow::Borrowed(text)) };
+            return Self { is_led_back: false, ..self }.number(marked);
+        }
         let Some(sign) = self.locale.decimal else { return Ok(Cow::Borrowed(text)) };
         let other = match sign {
             DecimalSign::Point => DecimalSign::Comma,
@@ -56,6 +98,10 @@ impl Spelling {
 
     /// `text` as a date or an instant in ISO 8601, if it is one in the declared order.
     pub(super) fn date(self, text: &str) -> Result<Cow<'_, str>, Reason> {
+        if self.is_led_back {
+            let Some(marked) = text.strip_prefix(UNREAD) else { return Ok(Cow::Borrowed(text)) };
+            return Self { is_led_back: false, ..self }.date(marked);
+        }
         let trimmed = text.trim();
         if let Some(system) = self.locale.serials
             && let Ok(number) = self.number(trimmed)
@@ -196,7 +242,7 @@ mod tests {
     fn spelling(declare: impl Fn(&mut Locale)) -> Spelling {
         let mut locale = Locale::default();
         declare(&mut locale);
-        Spelling { zone: Tz::UTC, locale }
+        Spelling::new(Tz::UTC, locale)
     }
 
     #[test]
@@ -238,6 +284,18 @@ mod tests {
         assert_eq!(point.number("1.234,56"), Err(OTHER_SIGN));
         // Nothing declared: whatever it is, it is not touched.
         assert_eq!(spelling(|_| {}).number("1.234,56").as_deref(), Ok("1.234,56"));
+    }
+
+    #[test]
+    fn what_is_led_back_is_read_once_and_what_is_not_says_why() {
+        let comma = spelling(|l| l.decimal = Some(DecimalSign::Comma));
+        let once = comma.lead_back("1.234,5", Quantity::Number);
+        assert_eq!(once, "1234.5");
+        assert_eq!(comma.led_back().number(&once).as_deref(), Ok("1234.5"));
+        let never = comma.lead_back("1,234.5", Quantity::Number);
+        assert_eq!(unmarked(&never), "1,234.5");
+        assert_eq!(comma.led_back().number(&never), Err(OTHER_SIGN));
+        assert!(super::super::parse::money(&never).is_err());
     }
 
     #[test]

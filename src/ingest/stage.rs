@@ -26,6 +26,7 @@ use datafusion::sql::parser::Statement as EngineStatement;
 use futures::StreamExt;
 use parking_lot::Mutex;
 
+use super::Line;
 use super::check::{BadRow, Checker, checked_schema};
 use super::export::Object;
 use super::mapping::{Branch, Mapping, ROW};
@@ -33,7 +34,7 @@ use super::money::Account;
 use super::progress::Progress;
 use super::spelling::Spelling;
 use crate::error::{Error, Result};
-use crate::schema::Table;
+use crate::schema::{CRM, Table};
 use crate::session::Session;
 
 /// What one object brings to one table.
@@ -213,6 +214,19 @@ pub(super) struct Sent {
 }
 
 impl Staged {
+    /// What would be loaded of it, as far as can be told without looking at the table.
+    pub(super) fn line(&self) -> Line {
+        let bad = self.object.rejected() + self.bad;
+        Line {
+            object: self.object.label.clone(),
+            table: format!("{CRM}.{}", self.table.name),
+            rows_read: self.made + self.object.rejected(),
+            rows_loaded: self.made - self.bad,
+            rows_quarantined: bad,
+            ..Line::default()
+        }
+    }
+
     /// The rows as the lake stores them: without those of `bad`, one a key, stamped.
     pub(super) fn rows(
         &self,

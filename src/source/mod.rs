@@ -10,16 +10,22 @@ mod archive;
 pub mod bucket;
 pub mod csv;
 pub mod encoding;
+pub mod http;
+pub mod hubspot;
 mod inflate;
 mod input;
 pub mod json;
 pub mod locale;
 pub mod parquet;
+pub mod postgres;
+mod postgres_tls;
 #[cfg(test)]
 mod reading;
 mod record;
+pub mod salesforce;
 pub mod serial;
 mod sheet;
+pub mod system;
 pub mod xlsx;
 
 use std::collections::BTreeSet;

@@ -234,11 +234,16 @@ async fn numbers_are_read_with_the_declared_sign_and_evidence_against_it_refuses
     let book = workbook(&[("Sheet1", &sheet)], &[], false);
     assert_eq!(rows("products.xlsx", &book, comma).await, ["a|A|1234.50"]);
     let bench = Bench::new().await;
-    let path = bench.write("Opportunity.csv", "Id,Amount\n1,\"1,5\"\n");
-    let mut request = Request::crm("salesforce", vec![path]);
+    // A mapping that computes sees the number that was meant.
+    let path = bench.write("Product2.csv", "Id;Name\n01tA0000001AbccIAC;P\n");
+    let prices = bench.write(
+        "PricebookEntry.csv",
+        "Id;Product2Id;UnitPrice;IsActive\n01uA0000001AbccIAC;01tA0000001AbccIAC;1.234,56;true\n",
+    );
+    let mut request = Request::crm("salesforce", vec![path, prices]);
     comma(&mut request);
-    let error = bench.load(&request).await.expect_err("computes").to_string();
-    assert!(error.contains("computes with columns as they are exported"), "{error}");
+    bench.load(&request).await.expect("loads");
+    assert_eq!(bench.query("SELECT list_price FROM crm.products").await, ["1234.56"]);
 }
 
 #[tokio::test]
