@@ -171,6 +171,26 @@ impl Body {
             .map_err(|_| Fault::fatal("22021", "invalid byte sequence for encoding \"UTF8\""))
     }
 
+    /// Passes over text up to a zero byte.
+    fn checked_text(&mut self) -> Result<(), Fault> {
+        let Some(end) = self.0.iter().position(|byte| *byte == 0) else {
+            return Err(invalid("invalid string in message"));
+        };
+        check_utf8(&self.0.split_to(end))?;
+        self.0.advance(1);
+        Ok(())
+    }
+
+    fn count(&mut self) -> Result<u16, Fault> {
+        Ok(self.bytes(2)?.get_u16())
+    }
+
+    /// Passes over a count and so many values of `width` bytes.
+    fn skip_each(&mut self, width: usize) -> Result<(), Fault> {
+        let count = usize::from(self.count()?);
+        self.bytes(count * width).map(drop)
+    }
+
     pub(super) fn bytes(&mut self, count: usize) -> Result<Bytes, Fault> {
         if self.0.len() < count {
             return Err(invalid("insufficient data left in message"));
@@ -181,13 +201,13 @@ impl Body {
 
 /// Decodes one whole message.
 ///
-/// The decoder slices by counts that the client sent, and may panic on false ones: it runs where a
-/// panic is an error of that message.
+/// The decoder slices by counts that the client sent and panics on false ones, so they are checked
+/// first; should one remain, its panic is an error of that message.
 ///
 /// # Errors
 /// FATAL 08P01 for a message that is not one; 22021 for text that is not UTF-8.
 pub(super) fn decode(frame: &Frame) -> Result<PgWireFrontendMessage, Fault> {
-    check_text(frame)?;
+    check(frame)?;
     let mut bytes = BytesMut::with_capacity(frame.body.len() + 5);
     bytes.extend_from_slice(&[frame.kind]);
     bytes.extend_from_slice(&(frame.body.len() as i32 + 4).to_be_bytes());
@@ -208,24 +228,40 @@ pub(super) fn decode(frame: &Frame) -> Result<PgWireFrontendMessage, Fault> {
     }
 }
 
-/// Refuses statement text that is not UTF-8, which the decoder would replace in silence.
-fn check_text(frame: &Frame) -> Result<(), Fault> {
-    let texts = match frame.kind {
-        b'Q' => 1,
-        b'P' | b'B' => 2,
-        b'C' | b'D' => return check_utf8(frame.body.get(1..).unwrap_or_default()),
-        b'E' => 1,
+/// Refuses a body that is not made as its type says, which would panic the decoder, and text that is
+/// not UTF-8, which it would replace in silence.
+fn check(frame: &Frame) -> Result<(), Fault> {
+    let mut body = Body(frame.body.clone());
+    match frame.kind {
+        b'Q' => body.checked_text()?,
+        b'P' => {
+            body.checked_text()?;
+            body.checked_text()?;
+            body.skip_each(4)?;
+        }
+        b'B' => {
+            body.checked_text()?;
+            body.checked_text()?;
+            body.skip_each(2)?;
+            for _ in 0..body.count()? {
+                match body.i32()? {
+                    -1 => {}
+                    length => drop(body.bytes(usize::try_from(length).unwrap_or(usize::MAX))?),
+                }
+            }
+            body.skip_each(2)?;
+        }
+        b'C' | b'D' => {
+            body.bytes(1)?;
+            body.checked_text()?;
+        }
+        b'E' => {
+            body.checked_text()?;
+            body.i32()?;
+        }
         _ => return Ok(()),
-    };
-    let mut rest = &frame.body[..];
-    for _ in 0..texts {
-        let Some(end) = rest.iter().position(|byte| *byte == 0) else {
-            return Err(invalid("invalid string in message"));
-        };
-        check_utf8(&rest[..end])?;
-        rest = &rest[end + 1..];
     }
-    Ok(())
+    if body.0.is_empty() { Ok(()) } else { Err(invalid("invalid message format")) }
 }
 
 fn check_utf8(bytes: &[u8]) -> Result<(), Fault> {
@@ -280,6 +316,9 @@ mod tests {
             (b'Q', &b"no end"[..]),
             (b'P', b"\0\0"),
             (b'P', b"\0select\0\0\x05"),
+            (b'P', b"\0\0\0QQ"),
+            (b'P', b"\0\0\xff\xff"),
+            (b'C', b"S"),
             (b'B', b"\0\0\0\x01"),
             (b'B', b"\0\0\0\0\0\x01\x7f\xff\xff\xff"),
             (b'E', b"\0"),
