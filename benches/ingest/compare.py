@@ -36,7 +36,8 @@ def measured(words, **settings):
             pass
         time.sleep(0.02)
     out, err = process.communicate()
-    assert process.returncode == 0, f"{words}: {process.returncode}\n{out}\n{err}"
+    # 3: some rows of the demo are bad on purpose and went to quarantine.
+    assert process.returncode in (0, 3), f"{words}: {process.returncode}\n{out}\n{err}"
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return time.monotonic() - begun, cpu, peak / 1024, out
@@ -76,7 +77,9 @@ def peer(files):
     with duckdb.connect() as engine:
         for path in files:
             target = work / f"{path.stem}.parquet"
-            engine.execute(f"COPY (FROM read_csv('{path}', header = true)) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
+            # The demo has days that are none: DuckDB leaves such rows out, and says nothing.
+            source = f"read_csv('{path}', header = true, sample_size = -1, ignore_errors = true)"
+            engine.execute(f"COPY (FROM {source}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
     return time.monotonic() - begun, time.process_time() - cpu
 
 
