@@ -72,6 +72,7 @@ pub use policy::{Mask, Policies, Policy, check_condition};
 pub use postgres::{SCALE_KEY, shown_places};
 pub use repeats::APART;
 pub use usage::Usage;
+pub use workers::LASTING;
 pub use write::{Notice, Returned, Write, Written};
 
 use crate::config::Config;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use datafusion::arrow::datatypes::{DataType, SchemaRef, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, FieldRef, SchemaRef, TimeUnit};
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
 use deltalake::DeltaTable;
@@ -101,11 +101,9 @@ impl Snapshot {
 
     /// Whether it has the columns of `layout`, and its key.
     pub(super) fn is_of(&self, layout: &Layout) -> bool {
-        let columns = |schema: &SchemaRef| {
-            let fields = schema.fields().iter();
-            fields.map(|f| (f.name().clone(), f.data_type().clone())).collect::<Vec<_>>()
-        };
-        self.key == layout.key && columns(&self.schema) == columns(&layout.schema)
+        let column = |field: &FieldRef| (field.name().clone(), field.data_type().clone());
+        let (ours, theirs) = (self.schema.fields().iter(), layout.schema.fields().iter());
+        self.key == layout.key && ours.map(column).eq(theirs.map(column))
     }
 
     /// Counts `adds`, files beside those of `table` that are not committed, as its own.

@@ -162,23 +162,26 @@ impl Body {
 
     /// Text up to a zero byte.
     pub(super) fn text(&mut self) -> Result<String, Fault> {
-        let Some(end) = self.0.iter().position(|byte| *byte == 0) else {
-            return Err(invalid("invalid string in message"));
-        };
-        let text = self.0.split_to(end);
-        self.0.advance(1);
-        String::from_utf8(text.to_vec())
+        String::from_utf8(self.piece()?.to_vec())
             .map_err(|_| Fault::fatal("22021", "invalid byte sequence for encoding \"UTF8\""))
     }
 
     /// Passes over text up to a zero byte.
     fn checked_text(&mut self) -> Result<(), Fault> {
+        match std::str::from_utf8(&self.piece()?) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Fault::error("22021", "invalid byte sequence for encoding \"UTF8\"")),
+        }
+    }
+
+    /// Bytes up to a zero byte, which is passed over.
+    fn piece(&mut self) -> Result<Bytes, Fault> {
         let Some(end) = self.0.iter().position(|byte| *byte == 0) else {
             return Err(invalid("invalid string in message"));
         };
-        check_utf8(&self.0.split_to(end))?;
+        let piece = self.0.split_to(end);
         self.0.advance(1);
-        Ok(())
+        Ok(piece)
     }
 
     fn count(&mut self) -> Result<u16, Fault> {
@@ -262,13 +265,6 @@ fn check(frame: &Frame) -> Result<(), Fault> {
         _ => return Ok(()),
     }
     if body.0.is_empty() { Ok(()) } else { Err(invalid("invalid message format")) }
-}
-
-fn check_utf8(bytes: &[u8]) -> Result<(), Fault> {
-    match std::str::from_utf8(bytes) {
-        Ok(_) => Ok(()),
-        Err(_) => Err(Fault::error("22021", "invalid byte sequence for encoding \"UTF8\"")),
-    }
 }
 
 #[cfg(test)]

@@ -18,11 +18,10 @@ use super::cancel::Stops;
 use super::fault::Fault;
 use super::framing::Frames;
 use crate::config::Config;
+use crate::session::LASTING;
 
 /// Time after which a query that sends rows lets others go first.
 const SLICE: Duration = Duration::from_millis(100);
-/// Time after which a query lasts.
-const LASTING: Duration = Duration::from_millis(500);
 /// Queries of the catalog, and of constants, that run at once.
 const LIGHT_RUNNING_MAX: usize = 4;
 /// And that wait.

@@ -40,8 +40,8 @@ const STACK_BYTES: usize = 8 << 20;
 
 /// Crews that wait for the next query (count); more are let go.
 const IDLE_MAX: usize = 8;
-/// Time after which the threads of a query give way to those of others.
-const LASTING: Duration = Duration::from_millis(500);
+/// Time after which a query lasts: its threads give way to those of others.
+pub const LASTING: Duration = Duration::from_millis(500);
 /// How far they do; 19 is the most.
 const NICENESS: i32 = 10;
 

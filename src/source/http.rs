@@ -6,12 +6,13 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::{DATE, RETRY_AFTER};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use url::Url;
 
+use super::system::Wanted;
 use crate::config::{Secret, SourceConfig};
 use crate::error::{Error, Result};
 
@@ -42,6 +43,21 @@ pub enum Grant {
     },
 }
 
+impl Grant {
+    /// That of the application which `source`, called `name`, names; tokens are given at `path`.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] or [`Error::Credential`] for a secret that is missing or not to be trusted.
+    pub fn asked(name: &str, source: &SourceConfig, base: &Url, path: &str) -> Result<Self> {
+        Ok(Self::Asked {
+            url: base.join(path).unwrap_or_else(|_| base.clone()),
+            client_id: source.client_id.clone().unwrap_or_default(),
+            client_secret: source.client_secret(name)?,
+            refresh_token: source.refresh_token(name)?,
+        })
+    }
+}
+
 /// A system that answers over HTTP.
 pub struct Api {
     /// Name for messages.
@@ -49,6 +65,7 @@ pub struct Api {
     client: Client,
     base: Url,
     grant: Grant,
+    overlap: TimeDelta,
     token: Option<Secret>,
     clock: Option<DateTime<Utc>>,
 }
@@ -80,7 +97,19 @@ impl Api {
         let client = client.redirect(reqwest::redirect::Policy::none());
         let client = client.build().map_err(|e| bad(e.to_string()))?;
         let grant = grant(&base)?;
-        Ok(Self { system: format!("source {name}"), client, base, grant, token: None, clock: None })
+        let system = format!("source {name}");
+        let overlap = TimeDelta::minutes(source.overlap_minutes.into());
+        Ok(Self { system, client, base, grant, overlap, token: None, clock: None })
+    }
+
+    /// The moment that changes are read from: that of the last copy, less the overlap.
+    ///
+    /// # Errors
+    /// [`Error::System`] for a moment that was not kept as one.
+    pub fn since(&self, wanted: &Wanted) -> Result<Option<DateTime<Utc>>> {
+        let Some(since) = &wanted.since else { return Ok(None) };
+        let since = DateTime::parse_from_rfc3339(since).map_err(|e| self.failed("go on", e))?;
+        Ok(Some(since.with_timezone(&Utc) - self.overlap))
     }
 
     /// When the last answer was given, by the clock of the system, if it says so.

@@ -66,7 +66,6 @@ const HISTORIES: usize = 50;
 /// A portal.
 pub struct HubSpot {
     api: Api,
-    overlap_minutes: u32,
 }
 
 impl HubSpot {
@@ -75,18 +74,11 @@ impl HubSpot {
     /// # Errors
     /// [`Error::Setting`] or [`Error::Credential`] for a key that is missing or not to be trusted.
     pub fn new(name: &str, source: &SourceConfig) -> Result<Self> {
-        let api = Api::new(name, source, |base| {
-            if let Some(token) = source.access_token(name)? {
-                return Ok(Grant::Token(token));
-            }
-            Ok(Grant::Asked {
-                url: base.join("/oauth/v1/token").unwrap_or_else(|_| base.clone()),
-                client_id: source.client_id.clone().unwrap_or_default(),
-                client_secret: source.client_secret(name)?,
-                refresh_token: source.refresh_token(name)?,
-            })
+        let api = Api::new(name, source, |base| match source.access_token(name)? {
+            Some(token) => Ok(Grant::Token(token)),
+            None => Grant::asked(name, source, base, "/oauth/v1/token"),
         })?;
-        Ok(Self { api, overlap_minutes: source.overlap_minutes })
+        Ok(Self { api })
     }
 
     /// The properties of `object`, each with whether the company made it.
@@ -126,7 +118,7 @@ impl HubSpot {
             .filter(|(column, _)| is_read(column) && !known.contains_key(*column))
             .collect();
         let has_history = is_read(HISTORY);
-        let since = self.since(wanted)?;
+        let since = self.api.since(wanted)?;
         let mut last = 0;
         loop {
             let page = self.search(object, stamp, since, &all, last).await?;
@@ -183,14 +175,6 @@ impl HubSpot {
             out.write(&row)?;
         }
         Ok(())
-    }
-
-    /// The moment that changes are read from: that of the last copy, less the overlap.
-    fn since(&self, wanted: &Wanted) -> Result<Option<DateTime<Utc>>> {
-        let Some(since) = &wanted.since else { return Ok(None) };
-        let since = DateTime::parse_from_rfc3339(since).map_err(|e| self.api.failed("go on", e))?;
-        let overlap = chrono::Duration::minutes(self.overlap_minutes.into());
-        Ok(Some(since.with_timezone(&Utc) - overlap))
     }
 
     /// The records after the id `last`, in the order of their ids; asked for again if they are

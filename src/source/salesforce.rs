@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, Utc};
 use reqwest::{Method, StatusCode};
 use serde_json::{Map, Value, json};
+use url::Url;
 
 use super::http::{Api, Grant};
 use super::system::{Copied, System, Wanted};
@@ -38,7 +39,6 @@ const STAMPS: &[&str] = &["SystemModstamp", "LastModifiedDate", "CreatedDate"];
 /// An organization.
 pub struct Salesforce {
     api: Api,
-    overlap_minutes: u32,
     /// Fields of each object that was described.
     fields: BTreeMap<String, Vec<String>>,
 }
@@ -49,16 +49,8 @@ impl Salesforce {
     /// # Errors
     /// [`Error::Setting`] or [`Error::Credential`] for a key that is missing or not to be trusted.
     pub fn new(name: &str, source: &SourceConfig) -> Result<Self> {
-        let api = Api::new(name, source, |base| {
-            let url = base.join("/services/oauth2/token");
-            Ok(Grant::Asked {
-                url: url.unwrap_or_else(|_| base.clone()),
-                client_id: source.client_id.clone().unwrap_or_default(),
-                client_secret: source.client_secret(name)?,
-                refresh_token: source.refresh_token(name)?,
-            })
-        })?;
-        Ok(Self { api, overlap_minutes: source.overlap_minutes, fields: BTreeMap::new() })
+        let grant = |base: &Url| Grant::asked(name, source, base, "/services/oauth2/token");
+        Ok(Self { api: Api::new(name, source, grant)?, fields: BTreeMap::new() })
     }
 
     /// The fields of `object` that a job can query.
@@ -83,11 +75,8 @@ impl Salesforce {
         };
         let list: Vec<&str> = fields.iter().filter(is_read).map(String::as_str).collect();
         let mut query = format!("SELECT {} FROM {}", list.join(", "), wanted.name);
-        if let (Some(stamp), Some(since)) = (stamp, &wanted.since) {
-            let since =
-                DateTime::parse_from_rfc3339(since).map_err(|e| self.api.failed("go on", e))?;
-            let since = since - chrono::Duration::minutes(self.overlap_minutes.into());
-            let since = since.with_timezone(&Utc).to_rfc3339_opts(SecondsFormat::Millis, true);
+        if let (Some(stamp), Some(since)) = (stamp, self.api.since(wanted)?) {
+            let since = since.to_rfc3339_opts(SecondsFormat::Millis, true);
             query.push_str(&format!(" WHERE {stamp} >= {since}"));
         }
         Ok(query)

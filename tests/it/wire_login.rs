@@ -128,8 +128,12 @@ async fn silent_connections_are_let_go_and_few_are_kept() {
     let begun = Instant::now();
     assert!(silent[0].rest().await.is_empty());
     assert!(begun.elapsed() < PATIENCE);
-    let login = async || tokio_postgres::connect(&company.connection(PASSWORD), NoTls).await.ok();
-    drop(until("their place", login).await);
+    until("their place", async || log_in(&company).await).await;
+}
+
+/// Logs in and goes away; `None` if it is refused.
+async fn log_in(company: &Company) -> Option<()> {
+    tokio_postgres::connect(&company.connection(PASSWORD), NoTls).await.ok().map(drop)
 }
 
 /// A certificate for `localhost` in `folder`; the files of its chain and key.
@@ -291,8 +295,7 @@ async fn a_failed_login_waits_and_takes_nobodys_place() {
     let mut failing = Raw::connect(company.address).await;
     failing.send(&startup(ROLE, "runrate")).await;
     failing.scram("wrong password").await;
-    let login = async || tokio_postgres::connect(&company.connection(PASSWORD), NoTls).await.ok();
-    drop(until("its place, free while it waits", login).await);
+    until("its place, free while it waits", async || log_in(&company).await).await;
     assert!(failing.0.try_read(&mut [0]).is_err(), "it still waits");
     assert_eq!(faults(&failing.rest().await), [("FATAL".to_owned(), "28P01".to_owned())]);
     assert!(begun.elapsed() >= least, "{:?}", begun.elapsed());
