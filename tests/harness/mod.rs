@@ -44,6 +44,14 @@ pub async fn until<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> 
     }
 }
 
+/// Waits until another session of `watcher`'s role runs a query.
+pub async fn until_another_runs(watcher: &tokio_postgres::Client) {
+    let sql = "SELECT query FROM ops.queries \
+               WHERE ended_at IS NULL AND exec_ms > 0 AND pid <> pg_backend_pid()";
+    let found = async || watcher.query(sql, &[]).await.ok()?.pop();
+    until("another session's query", found).await;
+}
+
 /// How a statement reaches the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {

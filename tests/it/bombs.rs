@@ -134,5 +134,5 @@ async fn who_holds_most_goes_when_memory_is_short() {
     let error = sorted.expect_err("stopped");
     assert_eq!(error.code().map(SqlState::code), Some("53200"), "{error:?}");
     counted.expect("the small one goes on");
-    assert!(served.audit().contains("\"event\":\"memory_kill\""), "{}", served.log());
+    served.audited("\"event\":\"memory_kill\"").await;
 }

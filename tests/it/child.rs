@@ -10,7 +10,7 @@ use runrate::server::roles;
 use tempfile::TempDir;
 use tokio_postgres::NoTls;
 
-use crate::harness::{PASSWORD, ROLE};
+use crate::harness::{PASSWORD, ROLE, until};
 
 /// `runrate serve` over an empty lake; killed when dropped.
 pub struct Served {
@@ -100,6 +100,11 @@ impl Served {
     /// Its audit file.
     pub fn audit(&self) -> String {
         read(&self.folder.path().join("lake/_audit/audit.jsonl"))
+    }
+
+    /// Its audit file once it says `mark`: lines are written behind what they tell of.
+    pub async fn audited(&self, mark: &str) -> String {
+        until(mark, async || Some(self.audit()).filter(|text| text.contains(mark))).await
     }
 
     /// The status line and the body of `path` over HTTP.

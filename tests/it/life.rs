@@ -9,7 +9,7 @@ use tokio_postgres::NoTls;
 use tokio_postgres::error::SqlState;
 
 use crate::child::{Served, get};
-use crate::harness::{PASSWORD, PATIENCE, ROLE, until};
+use crate::harness::{PASSWORD, PATIENCE, ROLE, until, until_another_runs};
 use crate::raw::{Raw, ssl_request};
 use crate::wire_login::{certify, connector};
 
@@ -25,20 +25,17 @@ async fn at_the_first_signal_what_runs_may_end() {
     assert!(served.get("/readyz").starts_with("HTTP/1.1 200"));
     let slow = client.simple_query("SELECT count(*) FROM generate_series(1, 20000000)");
     let stopping = async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        until_another_runs(&idle).await;
         served.signal("TERM");
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        let ready = get(served.http, "/readyz");
-        let refused = tokio::net::TcpStream::connect(served.address).await;
-        let told = idle.simple_query("SELECT 1").await;
-        (ready, refused, told)
+        // It is not ready, or already gone.
+        let is_ready = || get(served.http, "/readyz").is_some_and(|a| a.starts_with("HTTP/1.1 200"));
+        until("not ready", async || (!is_ready()).then_some(())).await;
+        let connect = async || tokio::net::TcpStream::connect(served.address).await;
+        until("nobody new is taken", async || connect().await.err()).await;
+        idle.simple_query("SELECT 1").await.expect_err("nothing new is begun");
     };
-    let (counted, (ready, refused, told)) = tokio::join!(slow, stopping);
+    let (counted, ()) = tokio::join!(slow, stopping);
     counted.expect("what ran came to its end");
-    // It is not ready, or already gone.
-    assert!(ready.is_none_or(|answer| answer.starts_with("HTTP/1.1 503")), "not ready");
-    assert!(refused.is_err(), "nobody new is taken");
-    assert!(told.is_err(), "nothing new is begun");
     assert_eq!(served.ended(PATIENCE), Some(0));
     let audit = served.audit();
     assert!(audit.ends_with('\n') && audit.contains("\"event\":\"stop\""), "{audit}");
@@ -49,11 +46,12 @@ async fn at_the_first_signal_what_runs_may_end() {
 async fn what_does_not_end_in_time_is_ended_and_a_second_signal_does_not_wait() {
     for (drain_ms, signals) in [("1000", 1), ("60000", 2)] {
         let mut served = Served::start(&[("drain_timeout_ms", drain_ms)]);
-        let client = served.client(ROLE).await;
+        let (client, watcher) = (served.client(ROLE).await, served.client(ROLE).await);
         let stopping = async {
+            until_another_runs(&watcher).await;
             for _ in 0..signals {
-                tokio::time::sleep(Duration::from_millis(500)).await;
                 served.signal("TERM");
+                tokio::time::sleep(Duration::from_millis(500)).await;
             }
             Instant::now()
         };

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
-use crate::harness::{Company, PASSWORD, PATIENCE};
+use crate::harness::{Company, PASSWORD, PATIENCE, until_another_runs};
 use crate::raw::{Raw, faults, message, query};
 
 /// Computes for minutes, and reads nothing.
@@ -19,12 +19,12 @@ fn code(error: &tokio_postgres::Error) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn cancel_stops_what_runs_and_the_session_goes_on() {
     let company = Company::serve(|_, _| {}).await;
-    let client = company.driver().await;
+    let (client, watcher) = (company.driver().await, company.driver().await);
     for sql in [LONG, "SELECT value FROM generate_series(1, 1000000000) g(value)"] {
         let token = client.cancel_token();
         let begun = Instant::now();
         let cancelling = async {
-            tokio::time::sleep(Duration::from_millis(300)).await;
+            until_another_runs(&watcher).await;
             token.cancel_query(NoTls).await.expect("cancels");
         };
         let (outcome, ()) = tokio::join!(client.simple_query(sql), cancelling);
