@@ -28,7 +28,7 @@ async fn at_the_first_signal_what_runs_may_end() {
         until_another_runs(&idle).await;
         served.signal("TERM");
         // It is not ready, or already gone.
-        let is_ready = || get(served.http, "/readyz").is_some_and(|a| a.starts_with("HTTP/1.1 200"));
+        let is_ready = || get(served.http, "/readyz").is_some_and(|a| a.contains(" 200 "));
         until("not ready", async || (!is_ready()).then_some(())).await;
         let connect = async || tokio::net::TcpStream::connect(served.address).await;
         until("nobody new is taken", async || connect().await.err()).await;
