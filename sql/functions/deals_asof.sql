@@ -6,7 +6,7 @@
 -- example: SELECT status, count(*) FROM deals_asof(DATE '2026-03-31') GROUP BY status
 -- grain: one deal that existed on that day
 -- unit: amount in currency; NULL is unknown
--- unit: list_amount list price of its products, in currency
+-- unit: list_amount list price of its products, in currency; NULL if one is in another currency
 -- unit: probability_ratio chance of winning (ratio 0 to 1)
 -- unit: weighted_amount amount times probability, in currency
 -- unit: age_days days since it was opened; stage_days days since it came to its stage
@@ -22,6 +22,7 @@ states AS (
         h.opportunity_id,
         h.stage_id,
         h.amount,
+        h.currency,
         h.probability,
         h.close_date,
         h.forecast_category,
@@ -58,7 +59,8 @@ deals AS (
         o.owner_id,
         o.territory_id,
         o.pipeline_id,
-        o.currency,
+        -- The amount of a state is in the currency of that state.
+        coalesce(s.currency, o.currency) AS currency,
         o.opp_type,
         o.last_activity_date,
         CAST(o.created_at AS date) AS created_on,
@@ -96,10 +98,16 @@ judged AS (
     LEFT JOIN crm.stage_definitions g ON g.pipeline_id = d.pipeline_id AND g.stage_id = d.stage_id
 ),
 list_prices AS (
-    SELECT opportunity_id, sum(CAST(quantity * CAST(list_price AS double) AS decimal(18, 2))) AS list_amount
-    FROM crm.opportunity_line_items
-    WHERE NOT is_deleted
-    GROUP BY opportunity_id
+    -- Prices in another currency than the deal's are no part of a sum in its currency.
+    SELECT
+        l.opportunity_id,
+        CASE WHEN count(*) FILTER (WHERE l.currency <> d.currency) = 0
+            THEN sum(CAST(l.quantity * CAST(l.list_price AS double) AS decimal(18, 2)))
+        END AS list_amount
+    FROM crm.opportunity_line_items l
+    JOIN deals d ON d.opportunity_id = l.opportunity_id
+    WHERE NOT l.is_deleted
+    GROUP BY l.opportunity_id
 )
 SELECT
     j.opportunity_id,
