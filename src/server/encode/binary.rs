@@ -17,12 +17,27 @@ pub(super) fn begin_value(out: &mut Vec<u8>) -> usize {
 /// # Errors
 /// 54000 for a value of 1 GiB or more, which no client can take.
 pub(super) fn end_value(out: &mut [u8], start: usize) -> Result<()> {
-    let length = out.len() - start;
-    let Some(length) = i32::try_from(length).ok().filter(|length| *length < 1 << 30) else {
-        return Err(Error::statement("54000", format!("a value of {length} bytes is too long")));
-    };
+    let length = length_of(out.len() - start)?;
     out[start - 4..start].copy_from_slice(&length.to_be_bytes());
     Ok(())
+}
+
+/// A length and the bytes of a value.
+///
+/// # Errors
+/// As [`end_value`].
+#[inline]
+pub(super) fn put_bytes(out: &mut Vec<u8>, value: &[u8]) -> Result<()> {
+    let length = length_of(value.len())?;
+    out.reserve(4 + value.len());
+    out.extend_from_slice(&length.to_be_bytes());
+    out.extend_from_slice(value);
+    Ok(())
+}
+
+fn length_of(bytes: usize) -> Result<i32> {
+    let length = i32::try_from(bytes).ok().filter(|length| *length < 1 << 30);
+    length.ok_or_else(|| Error::statement("54000", format!("a value of {bytes} bytes is too long")))
 }
 
 /// The length that says NULL.
@@ -43,23 +58,26 @@ pub(super) fn push_numeric(out: &mut Vec<u8>, value: i128, scale: i8) {
 
 /// A numeric of eight bytes by division alone; false, and nothing written, if it does not fit.
 fn push_small_numeric(out: &mut Vec<u8>, is_negative: bool, magnitude: u64, scale: i8) -> bool {
-    let Ok(places) = u32::try_from(scale) else { return false };
+    let Ok(places) = u16::try_from(scale) else { return false };
     let groups_behind_point = places.div_ceil(4);
-    let shift = 10_u64.pow(groups_behind_point * 4 - places);
+    let shift = [1, 1_000, 100, 10][usize::from(places % 4)];
     let Some(mut rest) = magnitude.checked_mul(shift) else { return false };
-    let (mut groups, mut count) = ([0_u16; 5], 0);
+    // Groups from the end of the message on; zeros that nothing follows are not written.
+    let (mut digits, mut at) = ([0; 10], 10);
+    let (mut groups, mut end) = (0, 10);
     while rest > 0 {
-        groups[count] = (rest % 10_000) as u16;
+        at -= 2;
+        digits[at..at + 2].copy_from_slice(&((rest % 10_000) as u16).to_be_bytes());
         rest /= 10_000;
-        count += 1;
+        groups += 1;
+        if end == at + 2 && digits[at..end] == [0, 0] {
+            end = at;
+        }
     }
-    let zeros = groups[..count].iter().take_while(|group| **group == 0).count();
-    let weight = if count == 0 { 0 } else { count as i16 - 1 - groups_behind_point as i16 };
+    let weight = if groups == 0 { 0 } else { groups - 1 - groups_behind_point as i16 };
     let sign = if is_negative { 0x4000 } else { 0 };
-    push_numeric_head(out, (count - zeros) as i16, weight, sign, scale);
-    for group in groups[zeros..count].iter().rev() {
-        out.extend_from_slice(&group.to_be_bytes());
-    }
+    push_numeric_head(out, ((end - at) / 2) as i16, weight, sign, scale);
+    out.extend_from_slice(&digits[at..end]);
     true
 }
 
