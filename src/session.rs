@@ -355,8 +355,10 @@ impl Session {
     /// Sets `name` (`runrate.as_of`, `runrate.lake_at`, `search_path` or `timezone`) here.
     ///
     /// # Errors
-    /// 42704 for another name, 22023 for a value it cannot take.
+    /// 42704 for another name, 22023 for a value it cannot take, 25001 for another instant in a
+    /// transaction.
     pub fn set(&self, name: &str, value: &str) -> Result<()> {
+        self.may_travel(name, value)?;
         settings::set(&self.context, name, value)
     }
 

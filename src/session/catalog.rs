@@ -460,7 +460,7 @@ impl SessionCatalog {
 
     /// Goes to `next`, unless pinned.
     pub(super) fn advance(&self, next: Arc<Generation>) {
-        if !self.is_pinned.load(Ordering::Acquire) {
+        if !self.is_pinned() {
             *self.generation.write() = next;
         }
     }
@@ -468,6 +468,11 @@ impl SessionCatalog {
     /// Stays where it is (true), or follows again (false).
     pub(super) fn pin(&self, is_pinned: bool) {
         self.is_pinned.store(is_pinned, Ordering::Release);
+    }
+
+    /// Whether it stays where it is.
+    pub(super) fn is_pinned(&self) -> bool {
+        self.is_pinned.load(Ordering::Acquire)
     }
 
     fn generation(&self) -> Arc<Generation> {

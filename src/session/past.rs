@@ -71,6 +71,18 @@ impl Session {
         Ok(())
     }
 
+    /// Refuses another instant for a session whose transaction keeps the tables it began with.
+    pub(super) fn may_travel(&self, name: &str, value: &str) -> Result<()> {
+        let is_instant = name.eq_ignore_ascii_case("runrate.lake_at");
+        match is_instant && self.tables.is_pinned() && self.show(name).as_deref() != Some(value) {
+            false => Ok(()),
+            true => Err(Error::statement(
+                "25001",
+                "runrate.lake_at cannot be set in a transaction, which reads one snapshot",
+            )),
+        }
+    }
+
     /// Refuses to write for a session that reads the past.
     pub(super) fn writes_now(&self) -> Result<()> {
         match settings::lake_at(&self.context) {

@@ -126,6 +126,6 @@ async fn an_amount_keeps_the_currency_it_was_in() {
         ORDER BY currency";
     assert_eq!(
         bench.query(moves).await,
-        ["EUR|0|90.00|0|90.00|0.00", "USD|100.00|0|100.00|0|0.00"]
+        ["EUR|0.00|90.00|0.00|90.00|0.00", "USD|100.00|0.00|100.00|0.00|0.00"]
     );
 }

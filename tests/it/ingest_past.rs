@@ -77,8 +77,13 @@ async fn one_table_of_a_statement_can_be_read_as_it_was() {
 
 #[tokio::test]
 async fn a_session_that_reads_the_past_writes_nothing() {
-    let company =
-        Company::serve_with(|_, _| {}, |rights| drop(rights.owned.insert("ana".into()))).await;
+    let company = Company::serve_with(
+        |_, _| {},
+        |rights| {
+            rights.owned.insert("ana".into());
+        },
+    )
+    .await;
     let client = company.driver().await;
     client.batch_execute("CREATE TABLE ana.notes (n bigint)").await.expect("writes now");
     client.batch_execute("SET runrate.lake_at = '2026-01-01T00:00:00Z'").await.expect("goes back");
@@ -91,6 +96,16 @@ async fn a_session_that_reads_the_past_writes_nothing() {
         let error = client.batch_execute(sql).await.expect_err(sql);
         assert_eq!(error.code().map(|code| code.code()), Some("25006"), "{sql}: {error}");
     }
+    let count = "SELECT count(*) FROM crm.opportunities";
+    let counted = async || client.query_one(count, &[]).await.expect("counts").get::<_, i64>(0);
+    assert_eq!(counted().await, 0, "nothing was loaded then");
     client.batch_execute("SET runrate.lake_at = ''").await.expect("comes back");
     client.batch_execute("INSERT INTO ana.notes VALUES (1)").await.expect("writes again");
+    assert!(counted().await > 0);
+    // A transaction keeps the tables it began with: it would read others than it says.
+    client.batch_execute("BEGIN").await.expect("begins");
+    let set = "SET runrate.lake_at = '2026-01-01T00:00:00Z'";
+    let error = client.batch_execute(set).await.expect_err("a snapshot");
+    assert_eq!(error.code().map(|code| code.code()), Some("25001"), "{error}");
+    client.batch_execute("ROLLBACK").await.expect("ends");
 }

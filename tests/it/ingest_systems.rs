@@ -47,7 +47,7 @@ async fn a_forced_load_brings_the_ids_that_are_free_and_quarantines_the_others()
     assert_eq!((summary.quarantined, summary.total().rows_loaded), (1, 1));
     let kept = ["1|Hub One|hubspot", "2|Hub Two|hubspot", "3|Drive Three|pipedrive"];
     assert_eq!(bench.query(NAMES).await, kept);
-    let quarantine = "SELECT code, line FROM ops.quarantine";
+    let quarantine = "SELECT reason_code, line FROM ops.quarantine";
     assert_eq!(bench.query(quarantine).await, ["id_of_other_source|2"]);
     // Its own rows go on being updated.
     let newer = "id,name,add_time,update_time\n3,Drive 3,2024-05-01 00:00:00,2024-07-01 00:00:00\n";
@@ -72,7 +72,7 @@ async fn two_systems_of_one_crm_are_told_apart_by_name() {
     assert_eq!(bench.query(systems).await, ["hubspot:apac|1", "hubspot:emea|2"]);
     assert_eq!(
         Request::crm("hubspot", vec![]).of_system("E M").expect_err("no name").sqlstate(),
-        "22023"
+        "22P04"
     );
 }
 
