@@ -5,11 +5,13 @@
 //! Reading never locks: a [`LakeTable`] is a snapshot pinned to one version.
 //! Writing goes through a [`Writer`], which holds the lake's writer lock from its making to its drop.
 
+mod bounds;
 mod draft;
 mod durable;
 mod lock;
 mod made;
 mod maintain;
+mod patch;
 mod provider;
 mod purge;
 mod snapshot;

@@ -23,12 +23,17 @@ static KEPT: LazyLock<Vec<[u8; 10]>> = LazyLock::new(|| {
 /// `2026-06-30`; years before 1 end in ` BC`, which the caller adds through [`push_era`].
 #[inline]
 pub(super) fn push_date(out: &mut Vec<u8>, days: i64) -> bool {
-    let kept = usize::try_from(days).ok().filter(|_| days < KEPT_DAYS);
-    if let Some(day) = kept {
-        out.extend_from_slice(&KEPT[day]);
+    if let Some(text) = kept(days) {
+        out.extend_from_slice(text);
         return false;
     }
     push_civil(out, days)
+}
+
+/// The text of a day that is kept.
+#[inline]
+fn kept(days: i64) -> Option<&'static [u8; 10]> {
+    KEPT.get(usize::try_from(days).ok()?)
 }
 
 /// As [`push_date`], worked out.
@@ -107,6 +112,20 @@ pub(super) fn push_timestamp(
     // Split before the offset is added, so that the extremes cannot overflow.
     let of_day = seconds.rem_euclid(DAY_SECONDS) + i64::from(offset_seconds.unwrap_or(0));
     let days = seconds.div_euclid(DAY_SECONDS) + of_day.div_euclid(DAY_SECONDS);
+    if let (Some(date), 0, None | Some(0)) = (kept(days), micros, offset_seconds) {
+        // Nearly all there are, in one piece.
+        let [h, i] = pair(of_day.unsigned_abs() / 3_600);
+        let [m, n] = pair(of_day.unsigned_abs() / 60 % 60);
+        let [s, t] = pair(of_day.unsigned_abs() % 60);
+        let mut text = *b"0000-00-00 00:00:00+00";
+        text[..10].copy_from_slice(date);
+        text[11..19].copy_from_slice(&[h, i, b':', m, n, b':', s, t]);
+        out.extend_from_slice(&text);
+        if offset_seconds.is_none() {
+            out.truncate(out.len() - b"+00".len());
+        }
+        return;
+    }
     let is_before_christ = push_date(out, days);
     out.push(b' ');
     push_clock(out, of_day.rem_euclid(DAY_SECONDS).unsigned_abs(), micros);

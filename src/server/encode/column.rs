@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use chrono::{Offset, TimeZone};
 use chrono_tz::Tz;
-use datafusion::arrow::array::Array;
+use datafusion::arrow::array::{Array, StringArray};
 use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::datatypes::Field;
 
-use super::binary::{self, begin_value, end_value, push_null, put_bytes};
+use super::binary::{self, begin_value, end_value, push_null, put_bytes, put_part};
 use super::text::{self, with_wide_digits};
 use super::values::Values;
 use super::{calendar, types};
@@ -102,7 +102,7 @@ impl<'a> Column<'a> {
         }
         // What most columns are, without the way around.
         match &self.values {
-            Values::Text(array) => return put_bytes(out, array.value(row).as_bytes()),
+            Values::Text(array) => return put_part(out, array.value_data(), ends(array, row)),
             Values::TextView(array) => return put_bytes(out, array.value(row).as_bytes()),
             _ => {}
         }
@@ -127,8 +127,17 @@ impl<'a> Column<'a> {
             return Ok(());
         }
         match &self.values {
+            Values::I32(values) => return put_four(out, values[row].to_be_bytes()),
+            Values::I64(values) => return put_eight(out, values[row].to_be_bytes()),
+            Values::F64(values) => return put_eight(out, values[row].to_be_bytes()),
+            Values::Date32(values) => {
+                return put_four(out, binary::date(i64::from(values[row]))?.to_be_bytes());
+            }
+            Values::Timestamp(values, second) | Values::TimestampTz(values, second) => {
+                return put_eight(out, binary::timestamp(values[row], *second)?.to_be_bytes());
+            }
             Values::Text(array) if self.oid != types::JSONB => {
-                return put_bytes(out, array.value(row).as_bytes());
+                return put_part(out, array.value_data(), ends(array, row));
             }
             Values::TextView(array) if self.oid != types::JSONB => {
                 return put_bytes(out, array.value(row).as_bytes());
@@ -327,6 +336,28 @@ impl<'a> Column<'a> {
             Values::Bytes(_) | Values::LargeBytes(_) | Values::BytesView(_) | Values::FixedBytes(_)
         )
     }
+}
+
+/// Where the text of a row is among all texts.
+#[inline]
+fn ends(array: &StringArray, row: usize) -> Range<usize> {
+    let offsets = array.value_offsets();
+    // Offsets are never negative: Arrow checks them when it makes the array.
+    offsets[row] as usize..offsets[row + 1] as usize
+}
+
+/// A length of four bytes and a value of as many, in one piece.
+#[inline]
+fn put_four(out: &mut Vec<u8>, [a, b, c, d]: [u8; 4]) -> Result<()> {
+    out.extend_from_slice(&[0, 0, 0, 4, a, b, c, d]);
+    Ok(())
+}
+
+/// A length of four bytes and a value of eight, in one piece.
+#[inline]
+fn put_eight(out: &mut Vec<u8>, [a, b, c, d, e, f, g, h]: [u8; 8]) -> Result<()> {
+    out.extend_from_slice(&[0, 0, 0, 8, a, b, c, d, e, f, g, h]);
+    Ok(())
 }
 
 fn put<const N: usize>(out: &mut Vec<u8>, bytes: [u8; N]) {
