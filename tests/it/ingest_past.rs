@@ -1,7 +1,10 @@
 //! Reads of the lake as it was.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use futures::TryStreamExt;
+use runrate::ingest::{Request, Silent, ingest};
 
 use crate::harness::Company;
 use crate::ingest::Bench;
@@ -84,6 +87,10 @@ async fn a_session_that_reads_the_past_writes_nothing() {
         },
     )
     .await;
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/slt/company");
+    let request = Request::crm("template", vec![folder]);
+    ingest(&company.engine, &request, Arc::new(Silent)).await.expect("loads");
+    company.engine.refresh().await.expect("refreshes");
     let client = company.driver().await;
     client.batch_execute("CREATE TABLE ana.notes (n bigint)").await.expect("writes now");
     client.batch_execute("SET runrate.lake_at = '2026-01-01T00:00:00Z'").await.expect("goes back");
