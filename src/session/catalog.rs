@@ -465,6 +465,11 @@ impl SessionCatalog {
         }
     }
 
+    /// Goes to `past`, pinned or not.
+    pub(super) fn turn(&self, past: Arc<Generation>) {
+        *self.generation.write() = past;
+    }
+
     /// Stays where it is (true), or follows again (false).
     pub(super) fn pin(&self, is_pinned: bool) {
         self.is_pinned.store(is_pinned, Ordering::Release);

@@ -65,7 +65,8 @@ impl Session {
     /// Goes to the newest generation, or to that of the instant the session reads at.
     pub(super) async fn arrive(&self) -> Result<()> {
         match settings::lake_at(&self.context) {
-            Some(instant) => self.tables.advance(self.engine.generation_at(instant).await?),
+            // What is past does not change: a transaction that keeps its tables reads it too.
+            Some(instant) => self.tables.turn(self.engine.generation_at(instant).await?),
             None => self.advance(),
         }
         Ok(())

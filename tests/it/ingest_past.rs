@@ -106,6 +106,9 @@ async fn a_session_that_reads_the_past_writes_nothing() {
     let count = "SELECT count(*) FROM crm.opportunities";
     let counted = async || client.query_one(count, &[]).await.expect("counts").get::<_, i64>(0);
     assert_eq!(counted().await, 0, "nothing was loaded then");
+    client.batch_execute("BEGIN").await.expect("begins");
+    assert_eq!(counted().await, 0, "nor is it in a transaction");
+    client.batch_execute("COMMIT").await.expect("ends");
     client.batch_execute("SET runrate.lake_at = ''").await.expect("comes back");
     client.batch_execute("INSERT INTO ana.notes VALUES (1)").await.expect("writes again");
     assert!(counted().await > 0);
