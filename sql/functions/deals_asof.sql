@@ -100,14 +100,13 @@ judged AS (
 list_prices AS (
     -- Prices in another currency than the deal's are no part of a sum in its currency.
     SELECT
-        l.opportunity_id,
-        CASE WHEN count(*) FILTER (WHERE l.currency <> d.currency) = 0
-            THEN sum(CAST(l.quantity * CAST(l.list_price AS double) AS decimal(18, 2)))
-        END AS list_amount
-    FROM crm.opportunity_line_items l
-    JOIN deals d ON d.opportunity_id = l.opportunity_id
-    WHERE NOT l.is_deleted
-    GROUP BY l.opportunity_id
+        opportunity_id,
+        min(currency) AS first_currency,
+        max(currency) AS last_currency,
+        sum(CAST(quantity * CAST(list_price AS double) AS decimal(18, 2))) AS list_amount
+    FROM crm.opportunity_line_items
+    WHERE NOT is_deleted
+    GROUP BY opportunity_id
 )
 SELECT
     j.opportunity_id,
@@ -121,7 +120,11 @@ SELECT
     coalesce(j.forecast_category, j.stage_category) AS forecast_category,
     j.currency,
     j.amount,
-    p.list_amount,
+    CASE
+        WHEN coalesce(p.first_currency, j.currency) = j.currency
+            AND coalesce(p.last_currency, j.currency) = j.currency
+            THEN p.list_amount
+    END AS list_amount,
     CASE WHEN j.has_won THEN 1 ELSE coalesce(j.probability, j.default_probability) END
         AS probability_ratio,
     CAST(
