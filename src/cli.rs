@@ -80,7 +80,7 @@ pub struct RequeueArgs {
     #[arg(long, value_name = "DIR")]
     pub to: Option<PathBuf>,
 
-    /// Zone of times that name none, such as Europe/Madrid [default: UTC]
+    /// Zone of times that name none, for rows of older releases; others are read as they were
     #[arg(long, value_name = "ZONE")]
     pub time_zone: Option<String>,
 }
@@ -125,6 +125,9 @@ pub struct IngestArgs {
     /// Time zone of timestamps that name none [default: UTC]
     #[arg(long, value_name = "ZONE")]
     pub time_zone: Option<String>,
+    /// Name of the system where there are two of one CRM: its rows are of CRM:NAME
+    #[arg(long, value_name = "NAME", conflicts_with = "table")]
+    pub system: Option<String>,
     /// Commit even if the share of bad rows is above quarantine_ratio_max
     #[arg(long)]
     pub force: bool,

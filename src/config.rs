@@ -394,7 +394,8 @@ impl Config {
                 "tls_certificate and tls_key go together",
             ));
         }
-        self.source.iter().try_for_each(|(name, source)| source.check(name))
+        self.source.iter().try_for_each(|(name, source)| source.check(name))?;
+        source::check_systems(&self.source)
     }
 
     /// Where sources keep what they read last, and what they are reading.

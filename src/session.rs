@@ -13,6 +13,7 @@ mod barrier;
 mod beside;
 mod caps;
 mod catalog;
+mod database;
 mod described;
 mod dialect;
 mod expand;
@@ -269,7 +270,7 @@ impl Engine {
         let state = SessionStateBuilder::new_from_existing(self.base.clone())
             .with_config(config)
             .with_session_id(format!("{}-{:p}", access.role(), Arc::as_ptr(&tables)))
-            .with_catalog_list(catalog::SessionCatalogs::new(tables.clone()))
+            .with_catalog_list(database::SessionCatalogs::new(tables.clone()))
             .with_expr_planners(postgres::planners(&self.base))
             .build();
         let context = SessionContext::new_with_state(state);
@@ -277,6 +278,7 @@ impl Engine {
         let current = move || state.upgrade().map(|state| state.read().clone());
         let planner = overlay::ViewPlanner::new(current, self.table_functions.clone());
         tables.plan_views(planner);
+        tables.travel(past::Travel::with(self));
         let work = write::Work::new(&self.runtime.memory_pool);
         let told = Arc::default();
         Session { engine: self.clone(), context, access, granted, tables, told, work }
@@ -353,8 +355,10 @@ impl Session {
     /// Sets `name` (`runrate.as_of`, `runrate.lake_at`, `search_path` or `timezone`) here.
     ///
     /// # Errors
-    /// 42704 for another name, 22023 for a value it cannot take.
+    /// 42704 for another name, 22023 for a value it cannot take, 25001 for another instant in a
+    /// transaction.
     pub fn set(&self, name: &str, value: &str) -> Result<()> {
+        self.may_travel(name, value)?;
         settings::set(&self.context, name, value)
     }
 
@@ -538,6 +542,7 @@ fn base_state(config: &Config, runtime: Arc<RuntimeEnv>) -> Result<SessionState>
         .build();
     let context = SessionContext::new_with_state(state);
     context.register_udf(settings::session_as_of());
+    context.register_udf(settings::corporate_currency(&config.corporate_currency));
     postgres::register(&context);
     numbered::register(&context);
     let mut state = context.state();

@@ -1,4 +1,5 @@
 -- The accounts. Ids of 15 and 18 characters are one id; the web address gives the domain.
+-- A record that was merged into another is deleted, and `merged_into` says into which.
 -- requires: Account(Id, Name)
 -- labels: Account(Id = Account ID, Name = Account Name, NumberOfEmployees = Employees, BillingState = Billing State/Province, Segment__c = Segment, SystemModstamp = System Modstamp, IsDeleted = Deleted)
 SELECT
@@ -21,6 +22,7 @@ SELECT
     a.Segment__c AS segment,
     a.CreatedDate AS created_at,
     a.IsDeleted AS is_deleted,
+    merged_into(a._extra, salesforce_id(a.MasterRecordId)) AS extra,
     coalesce(a.SystemModstamp, a.LastModifiedDate) AS updated_at
 FROM Account a
 LEFT JOIN (

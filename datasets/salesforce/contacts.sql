@@ -1,4 +1,5 @@
 -- The people at accounts.
+-- A record that was merged into another is deleted, and `merged_into` says into which.
 -- requires: Contact(Id)
 -- labels: Contact(Id = Contact ID, HasOptedOutOfEmail = Email Opt Out, IsDeleted = Deleted)
 SELECT
@@ -14,5 +15,6 @@ SELECT
     HasOptedOutOfEmail AS opted_out,
     CreatedDate AS created_at,
     IsDeleted AS is_deleted,
+    merged_into(_extra, salesforce_id(MasterRecordId)) AS extra,
     coalesce(SystemModstamp, LastModifiedDate) AS updated_at
 FROM Contact

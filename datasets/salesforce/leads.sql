@@ -1,4 +1,5 @@
 -- The leads. When they became marketing- or sales-qualified is kept in custom fields, if at all.
+-- A record that was merged into another is deleted, and `merged_into` says into which.
 -- requires: Lead(Id, Status)
 -- labels: Lead(Id = Lead ID, Company = Company / Account, Status = Lead Status, NumberOfEmployees = No. of Employees, IsConverted = Converted, MQL_Date__c = MQL Date, SQL_Date__c = SQL Date, First_Response__c = First Response, IsDeleted = Deleted)
 -- else CampaignMember: SELECT lead_or_contact_id AS LeadId, campaign_id AS CampaignId FROM crm.campaign_members
@@ -26,6 +27,7 @@ SELECT
     salesforce_id(l.ConvertedContactId) AS converted_contact_id,
     salesforce_id(l.ConvertedOpportunityId) AS converted_opportunity_id,
     l.IsDeleted AS is_deleted,
+    merged_into(l._extra, salesforce_id(l.MasterRecordId)) AS extra,
     coalesce(l.SystemModstamp, l.LastModifiedDate) AS updated_at
 FROM Lead l
 LEFT JOIN (

@@ -11,7 +11,8 @@ WITH accounts AS (
         account_id,
         name,
         owner_id,
-        nullif(lower(domain), '') AS domain,
+        -- Half the world is at a free mail host: that says nothing.
+        CASE WHEN NOT is_free_email('x@' || lower(domain)) THEN nullif(lower(domain), '') END AS domain,
         nullif(match_key(name), '') AS name_key
     FROM crm.accounts
     WHERE NOT is_deleted

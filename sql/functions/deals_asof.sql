@@ -6,7 +6,7 @@
 -- example: SELECT status, count(*) FROM deals_asof(DATE '2026-03-31') GROUP BY status
 -- grain: one deal that existed on that day
 -- unit: amount in currency; NULL is unknown
--- unit: list_amount list price of its products, in currency
+-- unit: list_amount list price of its products, in currency; NULL if one is in another currency
 -- unit: probability_ratio chance of winning (ratio 0 to 1)
 -- unit: weighted_amount amount times probability, in currency
 -- unit: age_days days since it was opened; stage_days days since it came to its stage
@@ -22,6 +22,7 @@ states AS (
         h.opportunity_id,
         h.stage_id,
         h.amount,
+        h.currency,
         h.probability,
         h.close_date,
         h.forecast_category,
@@ -58,7 +59,8 @@ deals AS (
         o.owner_id,
         o.territory_id,
         o.pipeline_id,
-        o.currency,
+        -- The amount of a state is in the currency of that state.
+        coalesce(s.currency, o.currency) AS currency,
         o.opp_type,
         o.last_activity_date,
         CAST(o.created_at AS date) AS created_on,
@@ -96,7 +98,12 @@ judged AS (
     LEFT JOIN crm.stage_definitions g ON g.pipeline_id = d.pipeline_id AND g.stage_id = d.stage_id
 ),
 list_prices AS (
-    SELECT opportunity_id, sum(CAST(quantity * CAST(list_price AS double) AS decimal(18, 2))) AS list_amount
+    -- Prices in another currency than the deal's are no part of a sum in its currency.
+    SELECT
+        opportunity_id,
+        min(currency) AS first_currency,
+        max(currency) AS last_currency,
+        sum(CAST(quantity * CAST(list_price AS double) AS decimal(18, 2))) AS list_amount
     FROM crm.opportunity_line_items
     WHERE NOT is_deleted
     GROUP BY opportunity_id
@@ -113,7 +120,11 @@ SELECT
     coalesce(j.forecast_category, j.stage_category) AS forecast_category,
     j.currency,
     j.amount,
-    p.list_amount,
+    CASE
+        WHEN coalesce(p.first_currency, j.currency) = j.currency
+            AND coalesce(p.last_currency, j.currency) = j.currency
+            THEN p.list_amount
+    END AS list_amount,
     CASE WHEN j.has_won THEN 1 ELSE coalesce(j.probability, j.default_probability) END
         AS probability_ratio,
     CAST(

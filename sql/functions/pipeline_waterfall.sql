@@ -3,7 +3,8 @@
 -- - decreased - pushed - lost - won = end_amount`, to the cent, and `check_amount` is what is missing.
 -- A deal that comes and ends between the two days counts as created and as won or lost.
 -- A deal that is reopened counts as created, one whose amount changes as it is won or lost as
--- increased or decreased too. Deals without an amount count as 0 and in `unpriced_count`.
+-- increased or decreased too; one whose currency changes is pushed in one and created in the other.
+-- Deals without an amount count as 0 and in `unpriced_count`.
 --
 -- parameter: start date -- first day: the pipeline at its end
 -- parameter: end date -- last day: the pipeline at its end
@@ -24,7 +25,8 @@ WITH moves AS (
         coalesce(e.status, 'open') AS status,
         s.status IS NOT NULL AND s.status = 'open' AS was_open
     FROM deals_asof($start) s
-    FULL JOIN deals_asof($end) e ON e.opportunity_id = s.opportunity_id
+    FULL JOIN deals_asof($end) e
+        ON e.opportunity_id = s.opportunity_id AND e.currency = s.currency
     -- What had ended before the first day and did not come back has no part in it.
     WHERE coalesce(s.status, 'open') = 'open' OR e.status = 'open'
 ),

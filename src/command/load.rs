@@ -86,6 +86,9 @@ fn request(arguments: &IngestArgs) -> Result<Request> {
     if let Some(zone) = &arguments.time_zone {
         request = request.in_time_zone(zone)?;
     }
+    if let Some(system) = &arguments.system {
+        request = request.of_system(system)?;
+    }
     request.options.encoding.clone_from(&arguments.encoding);
     request.options.delimiter = match arguments.delimiter {
         Some(char) => Some(u8::try_from(char).map_err(|_| Error::Refused {

@@ -3,6 +3,7 @@
 //! A source says where data is, what reads it, and how; when is left to cron and its like.
 //! No secret stands in the file: a key ends in `_env` or `_file` and names where one is.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +20,8 @@ pub struct SourceConfig {
     pub kind: SourceKind,
     #[serde(default)]
     pub crm: Option<String>,
+    #[serde(default)]
+    pub system: Option<String>,
     #[serde(default)]
     pub table: Option<String>,
     #[serde(default)]
@@ -122,6 +125,11 @@ impl Location {
 pub const SOURCE_KEYS: &[(&str, &str, &str)] = &[
     ("kind", "all", "files, postgres, salesforce_api or hubspot_api"),
     ("crm", "all", "mapping that names the columns, such as salesforce or template"),
+    (
+        "system",
+        "all",
+        "name of this system where two of one crm are read: its rows are of CRM:SYSTEM",
+    ),
     ("table", "files", "load into raw.TABLE as it is, instead of through a mapping"),
     ("types", "files", "types of raw columns, as in --types"),
     (
@@ -198,6 +206,25 @@ pub const SOURCE_KEYS: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// Fails if two live systems of one CRM are not told apart: the one's rows would be the other's.
+///
+/// # Errors
+/// [`Error::Setting`] that names both.
+pub(super) fn check_systems(sources: &BTreeMap<String, SourceConfig>) -> Result<()> {
+    let mut seen: BTreeMap<&str, (&str, &SourceConfig)> = BTreeMap::new();
+    let is_unnamed = |source: &SourceConfig| source.system.is_none();
+    let live = sources.iter().filter(|(_, source)| source.kind != SourceKind::Files);
+    for (name, source) in live.filter(|(_, source)| is_unnamed(source)) {
+        let Some(crm) = &source.crm else { continue };
+        let (other, known) = *seen.entry(crm).or_insert((name, source));
+        if !known.is_same_place(source) {
+            let reason = format!("is needed: source {other} may read another system of {crm}");
+            return Err(refuse(&format!("source.{name}.system"), "file", &reason));
+        }
+    }
+    Ok(())
+}
+
 /// A text that is never printed.
 #[derive(Clone)]
 pub struct Secret(String);
@@ -235,6 +262,9 @@ impl SourceConfig {
         if self.crm.is_some() == self.table.is_some() {
             return bad("crm", "a source has either crm or table");
         }
+        if self.system.is_some() && self.crm.is_none() {
+            return bad("system", "means nothing without crm");
+        }
         if self.location.all().is_empty() {
             return bad("location", "is an empty list");
         }
@@ -271,6 +301,16 @@ impl SourceConfig {
             }
         }
         self.check_system(name)
+    }
+
+    /// Whether both go to one address as the same user or app: two portals can share an address.
+    fn is_same_place(&self, other: &Self) -> bool {
+        let of = |source: &Self| {
+            let tokens = (source.access_token_env.clone(), source.access_token_file.clone());
+            let consent = (source.refresh_token_env.clone(), source.refresh_token_file.clone());
+            (source.location.clone(), source.client_id.clone(), tokens, consent)
+        };
+        of(self) == of(other)
     }
 
     /// [`Self::check`] of what only some kinds of system have.
@@ -460,6 +500,22 @@ mod tests {
         ] {
             assert!(read(&format!("{text}{rest}")).is_ok(), "{rest}");
         }
+    }
+
+    #[test]
+    fn two_live_systems_of_one_crm_have_names() {
+        let source = |token: &str, system: &str| {
+            let text = "kind = \"hubspot_api\"\ncrm = \"hubspot\"\nlocation = \"https://h\"\n";
+            read(&format!("{text}access_token_env = \"{token}\"\n{system}")).expect("sound")
+        };
+        let check = |first: SourceConfig, second: SourceConfig| {
+            check_systems(&BTreeMap::from([("a".to_owned(), first), ("b".to_owned(), second)]))
+        };
+        let error = check(source("A", ""), source("B", "")).expect_err("alike").to_string();
+        assert!(error.contains("source.b.system"), "{error}");
+        assert!(error.contains("source a may read another system of hubspot"), "{error}");
+        assert!(check(source("A", ""), source("A", "")).is_ok(), "one portal, read twice");
+        assert!(check(source("A", ""), source("B", "system = \"b\"")).is_ok());
     }
 
     #[test]

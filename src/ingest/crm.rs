@@ -21,7 +21,8 @@ use super::money::{self, Account, Money};
 use super::progress::Progress;
 use super::stage::{self, Sent, Staged, Unit};
 use super::{
-    Line, Request, SAMPLES_MAX, Summary, derived, functions, headers, lists, requeue, spelling,
+    Line, Request, SAMPLES_MAX, Summary, derived, functions, headers, lists, reading, requeue,
+    spelling, strangers,
 };
 use crate::error::{Error, Result};
 use crate::lake::{Batch, Layout, TableName, Writer};
@@ -33,7 +34,7 @@ use crate::source::{Input, Options};
 pub(super) const BAD_ROWS_MAX: usize = 1_000_000;
 
 /// Rows of an object that are not loaded, by identity.
-type BadRows = BTreeMap<String, BTreeMap<i64, BadRow>>;
+pub(super) type BadRows = BTreeMap<String, BTreeMap<i64, BadRow>>;
 
 /// Loads the files of `request` through the mappings of `crm`.
 pub(super) async fn run(
@@ -46,29 +47,28 @@ pub(super) async fn run(
     let mut notices = Vec::new();
     let objects = read(engine, &dataset, request, progress, &mut notices).await?;
     let objects = headers::resolve(&dataset, objects, &mut notices)?;
-    check_contract(&dataset, &objects, request)?;
+    headers::check_contract(&dataset, &objects, request)?;
     let run = Run {
         batch_id: batch_id(&dataset, &objects, request, &engine.config().corporate_currency),
-        source_system: crm.to_owned(),
+        source_system: request.source_system(crm),
         mapping_version: dataset.version.clone(),
         started_at: Utc::now(),
+        reading: reading::text(request),
         columns: headers::taken(&dataset, &objects),
     };
     engine.refresh().await?;
-    notices.extend(headers::lost(&ledger::columns_before(engine, crm).await?, &run.columns));
+    let before = ledger::columns_before(engine, &run.source_system).await?;
+    notices.extend(headers::lost(&before, &run.columns));
     if let Some(lines) = ledger::find(engine, &run.batch_id).await? {
         return Ok(repeated(run.batch_id, lines, notices));
     }
     let units = units(&dataset, &objects)?;
     let session = engine.session("ingest");
-    let currency = &engine.config().corporate_currency;
-    register(&session, &dataset, &objects, &units, request, currency).await?;
-    let (staged, bad) = stage_all(&session, &units, crm, request, progress).await?;
-    let mut quarantined = Vec::new();
-    for object in objects.values() {
-        object.check_unchanged()?;
-        quarantined.extend(requeue::left_out(object, bad.get(&object.name))?);
-    }
+    register(&session, &dataset, &objects, &units, request).await?;
+    let system = &run.source_system;
+    let (staged, mut bad) = stage_all(&session, &units, system, request, progress).await?;
+    strangers::put(engine, &session, &staged, system, &mut bad).await?;
+    let mut quarantined = left_out(&objects, &bad)?;
     let command = format!("ingest {crm}");
     check_quality(engine, &run, &objects, &quarantined, request, &command).await?;
     if request.is_dry {
@@ -79,6 +79,7 @@ pub(super) async fn run(
     if let Some(lines) = ledger::find(engine, &run.batch_id).await? {
         return Ok(repeated(run.batch_id, lines, notices)); // another process was faster
     }
+    strangers::check_again(engine, &session, &staged, system, &mut bad).await?;
     ledger::ensure(&writer).await?;
     let commit = Commit { writer: &writer, run: &run, bad: &bad, command: &command };
     let (mut lines, accounts) = commit.all(&staged, progress).await?;
@@ -107,27 +108,14 @@ pub(super) async fn run(
     })
 }
 
-/// Fails if rows are missing that were sent or columns that the request requires, or if these are
-/// required of an object that no mapping reads.
-fn check_contract(
-    dataset: &Dataset,
-    objects: &BTreeMap<String, Arc<Object>>,
-    request: &Request,
-) -> Result<()> {
-    let known = dataset.columns();
-    let is_strange = |object: &str| !known.contains_key(&object.to_lowercase());
-    if let Some((object, _)) = request.columns_required.iter().find(|(o, _)| is_strange(o)) {
-        let known: Vec<&str> = known.keys().map(String::as_str).collect();
-        let known = known.join(", ");
-        let crm = &dataset.crm;
-        let reason =
-            format!("required_columns: no mapping of {crm} reads {object}; known: {known}");
-        return Err(Error::Refused { subject: crm.clone(), reason });
+/// The rows of `objects` that are not loaded, those of `bad` among them.
+fn left_out(objects: &BTreeMap<String, Arc<Object>>, bad: &BadRows) -> Result<Vec<Quarantined>> {
+    let mut quarantined = Vec::new();
+    for object in objects.values() {
+        object.check_unchanged()?;
+        quarantined.extend(requeue::left_out(object, bad.get(&object.name))?);
     }
-    objects.values().try_for_each(|object| {
-        object.check_rows(&request.rows_expected)?;
-        object.check_columns(&request.columns_required)
-    })
+    Ok(quarantined)
 }
 
 /// Fails if too many rows are bad, and notes that in the ledger.
@@ -168,14 +156,14 @@ async fn settle(
 async fn stage_all(
     session: &Session,
     units: &[Unit<'_>],
-    crm: &str,
+    system: &str,
     request: &Request,
     progress: &Arc<dyn Progress>,
 ) -> Result<(Vec<Staged>, BadRows)> {
     let (mut staged, mut bad) = (Vec::new(), BadRows::new());
     for unit in units {
         let (rows, found) =
-            stage::stage(session, unit, crm, request.spelling().led_back(), progress).await?;
+            stage::stage(session, unit, system, request.spelling().led_back(), progress).await?;
         let known = bad.entry(unit.object.name.clone()).or_default();
         for (row, fault) in found {
             known.entry(row).or_insert(fault);
@@ -307,6 +295,9 @@ fn batch_id(
     let mut hash = Sha256::new();
     hash.update(format!("{}\0{}\0{}", dataset.crm, dataset.version, request.time_zone));
     hash.update(format!("\0{currency}"));
+    if let Some(system) = &request.system {
+        hash.update(format!("\0system {system}"));
+    }
     hash.update(format!("\0{}", request.options.fingerprint()));
     if let Some(edition) = &request.edition {
         hash.update(format!("\0edition {edition}"));
@@ -366,12 +357,10 @@ async fn register(
     objects: &BTreeMap<String, Arc<Object>>,
     units: &[Unit<'_>],
     request: &Request,
-    currency: &str,
 ) -> Result<()> {
     let zone = request.time_zone;
     functions::all(zone)
         .chain(lists::all(zone))
-        .chain([functions::corporate_currency(currency)])
         .for_each(|function| session.context().register_udf(function));
     let (known, spelled) = (dataset.columns(), lineage::spelled(dataset, objects, request)?);
     let tables = Arc::new(MemorySchemaProvider::new());
@@ -434,6 +423,13 @@ pub(super) fn refusal(
         return Some(format!(
             "the declared spelling is not that of the file: {}; declare the other one, or load \
              the rows that can be read with --force",
+            sample(row)
+        ));
+    }
+    if let Some(row) = bad.iter().find(|row| row.code == strangers::ID) {
+        return Some(format!(
+            "ids of two systems overlap: {}; --force loads the rows whose ids are new, and their \
+             references may still be taken for the other's",
             sample(row)
         ));
     }

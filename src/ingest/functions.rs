@@ -19,16 +19,14 @@
 //! | `flag(x)` | `t`, `f`, `yes`, `no`, `Y`, `N` | `true`, `false` |
 //! | `json_text(x, path)` | `{"a":[{"b":1}]}`, `a.0.b` | `1` |
 //! | `sales_role(x)` | `Senior Account Executive` | `ae`; NULL where it does not show |
-//! | `corporate_currency()` | | the configured one, for amounts that name none |
+//! | `merged_into(extra, id)` | `{"a":1}`, `7` | `{"a":1,"merged_into":"7"}` |
 //! | `clock_seconds(x)` | `01:30` or `01:30:15` | `5415` |
-
-use std::sync::Arc;
+//!
+//! `corporate_currency()`, for amounts that name no currency, is every session's.
 
 use chrono::{DateTime, SecondsFormat};
 use chrono_tz::Tz;
-use datafusion::arrow::datatypes::DataType;
-use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
-use datafusion::scalar::ScalarValue;
+use datafusion::logical_expr::ScalarUDF;
 use serde_json::Value;
 
 use super::decimal::Decimal;
@@ -58,18 +56,19 @@ const FUNCTIONS: &[Entry<String>] = &[
     ("json_text", 2, |args, _| json_text(args[0]?, args[1]?)),
     ("sales_role", 1, |args, _| sales_role(args[0]?)),
     ("clock_seconds", 1, |args, _| Some(clock_seconds(args[0]?))),
+    ("merged_into", 2, |args, _| merged_into(args[0], args[1])),
 ];
 
-/// `corporate_currency()`: the currency of amounts that name none.
-pub(super) fn corporate_currency(code: &str) -> ScalarUDF {
-    let code = ColumnarValue::Scalar(ScalarValue::from(code));
-    create_udf(
-        "corporate_currency",
-        vec![],
-        DataType::Utf8,
-        Volatility::Immutable,
-        Arc::new(move |_| Ok(code.clone())),
-    )
+/// `extra` with the id of the record that a merge left, if there is one.
+fn merged_into(extra: Option<&str>, id: Option<&str>) -> Option<String> {
+    let Some(id) = id.filter(|id| !id.is_empty()) else { return extra.map(str::to_owned) };
+    let known = extra.and_then(|extra| serde_json::from_str::<Value>(extra).ok());
+    let mut object = match known {
+        Some(Value::Object(object)) => object,
+        _ => serde_json::Map::new(),
+    };
+    object.insert("merged_into".into(), id.into());
+    Some(Value::Object(object).to_string())
 }
 
 /// The functions, for an ingest whose unmarked times are of `zone`.

@@ -7,9 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::Request;
 use super::datasets::Dataset;
 use super::export::Object;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::source;
 
 /// Labels of one object: label to column, in lower case.
@@ -63,6 +64,29 @@ pub(super) fn resolve(
         resolved.insert(name, Arc::new(object));
     }
     Ok(resolved)
+}
+
+/// Fails if rows are missing that were sent or columns that the request requires, or if these are
+/// required of an object that no mapping reads.
+pub(super) fn check_contract(
+    dataset: &Dataset,
+    objects: &BTreeMap<String, Arc<Object>>,
+    request: &Request,
+) -> Result<()> {
+    let known = dataset.columns();
+    let is_strange = |object: &str| !known.contains_key(&object.to_lowercase());
+    if let Some((object, _)) = request.columns_required.iter().find(|(o, _)| is_strange(o)) {
+        let known: Vec<&str> = known.keys().map(String::as_str).collect();
+        let known = known.join(", ");
+        let crm = &dataset.crm;
+        let reason =
+            format!("required_columns: no mapping of {crm} reads {object}; known: {known}");
+        return Err(Error::Refused { subject: crm.clone(), reason });
+    }
+    objects.values().try_for_each(|object| {
+        object.check_rows(&request.rows_expected)?;
+        object.check_columns(&request.columns_required)
+    })
 }
 
 /// The columns of each object that mappings take, comma-separated, by the object's label.

@@ -30,6 +30,8 @@ pub(super) struct Run {
     pub source_system: String,
     pub mapping_version: String,
     pub started_at: DateTime<Utc>,
+    /// How its rows were read, for those that are put aside.
+    pub reading: String,
     /// The columns that mappings take of each object, comma-separated.
     pub columns: BTreeMap<String, String>,
 }
@@ -171,6 +173,7 @@ pub(super) async fn quarantine(
         instants(&vec![Some(run.started_at); rows.len()]),
         text(|row| row.header.clone()),
         new_null_array(&DataType::Utf8, rows.len()),
+        same(&run.reading, rows.len()),
     ];
     upsert(writer, "quarantine", columns, &run.batch_id, command).await
 }

@@ -32,10 +32,12 @@ mod money;
 mod parse;
 mod progress;
 mod raw;
+mod reading;
 mod requeue;
 mod row_function;
 mod spelling;
 mod stage;
+mod strangers;
 mod sync;
 
 use std::collections::BTreeMap;
@@ -87,6 +89,8 @@ pub struct Request {
     pub is_forced: bool,
     /// Read and check, but write nothing.
     pub is_dry: bool,
+    /// Which system of that CRM, where there are two: rows are then of `crm:system`.
+    pub system: Option<String>,
     /// Tells two states of a live system apart that happen to have the same bytes; files need none.
     pub edition: Option<String>,
     /// Rows that files must have, where whoever made them counted.
@@ -107,6 +111,7 @@ impl Request {
             time_zone: Tz::UTC,
             is_forced: false,
             is_dry: false,
+            system: None,
             edition: None,
             rows_expected: BTreeMap::new(),
             columns_required: vec![],
@@ -136,6 +141,29 @@ impl Request {
         }
         let target = Target::Table { name: name.to_owned(), types: declared };
         Ok(Self { target, ..Self::crm("", paths) })
+    }
+
+    /// The same for the system `name` of its CRM.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for a name that is not lower-case letters, digits and `_`.
+    pub fn of_system(self, name: &str) -> Result<Self> {
+        let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        if name.is_empty() || !name.chars().all(is_name) {
+            return Err(Error::Refused {
+                subject: format!("system {name}"),
+                reason: "a name is made of a-z, 0-9 and _".into(),
+            });
+        }
+        Ok(Self { system: Some(name.to_owned()), ..self })
+    }
+
+    /// What the rows of `crm` that it brings have as `source_system`.
+    fn source_system(&self, crm: &str) -> String {
+        match &self.system {
+            Some(system) => format!("{crm}:{system}"),
+            None => crm.to_owned(),
+        }
     }
 
     /// How its texts are read.

@@ -20,7 +20,7 @@ use super::infer::Guess;
 use super::ledger::{self, Quarantined, Run};
 use super::progress::Progress;
 use super::spelling::{self, Spelling};
-use super::{Line, Request, SAMPLES_MAX, Summary, crm, requeue};
+use super::{Line, Request, SAMPLES_MAX, Summary, crm, reading, requeue};
 use crate::error::{Error, Result};
 use crate::lake::{At, Batch, Layout, TableName, Writer};
 use crate::schema::{Kind, RAW};
@@ -50,6 +50,7 @@ pub(super) async fn run(
         source_system: RAW.to_owned(),
         mapping_version: "raw".to_owned(),
         started_at: Utc::now(),
+        reading: reading::text(request),
         columns: BTreeMap::new(),
     };
     engine.refresh().await?;

@@ -1,7 +1,7 @@
 //! Rows that were not loaded: put aside with all that is needed to read them again, and read again
 //! after what was wrong was put right, in the mapping or in the lake.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,13 +13,14 @@ use datafusion::arrow::array::{Array, AsArray, RecordBatch, StringArray};
 use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::prelude::{cast, col, ident, lit};
+use datafusion::scalar::ScalarValue;
 use futures::TryStreamExt;
 
 use super::check::BadRow;
 use super::export::{self, Object};
 use super::ledger::{self, Quarantined};
 use super::progress::Progress;
-use super::{Request, Summary, datasets, ingest};
+use super::{Request, Summary, datasets, ingest, reading};
 use crate::error::{Error, Result};
 use crate::lake::{At, Batch, TableName};
 use crate::schema::{CRM, OPS};
@@ -41,7 +42,9 @@ pub struct Requeued {
 /// Reads the rows of quarantine again that no requeue has read: those of `batch`, or all.
 ///
 /// With a `directory` they are written there, under their headers, for a person to correct and
-/// ingest; without, each CRM's rows are one batch, and whatever fails again is quarantined again.
+/// ingest; without, the rows of a CRM that were read alike are one batch, and whatever fails again is
+/// quarantined again. They are read as they were; `zone` is for those of older releases, which did
+/// not note it.
 ///
 /// # Errors
 /// [`Error::File`] if the files cannot be written; those of an ingest.
@@ -55,28 +58,51 @@ pub async fn requeue(
     let rows = waiting(engine, batch).await?;
     let mut done = Requeued::default();
     let files = files(&rows, &mut done)?;
-    for (crm, files) in files {
+    let mut folders = BTreeSet::new();
+    for ((source_system, reading), files) in files {
+        let (crm, system) = split(&source_system);
+        let mut name = source_system.replace(':', "-");
+        if !folders.insert(name.clone()) {
+            name = format!("{name}-{}", folders.len());
+            folders.insert(name.clone());
+        }
         let folder = match directory {
-            Some(directory) => Folder::kept(directory.join(&crm))?,
-            None => Folder::passing(&crm)?,
+            Some(directory) => Folder::kept(directory.join(&name))?,
+            None => Folder::passing(&name)?,
         };
         for (name, text) in &files.texts {
             let path = folder.path.join(name);
             std::fs::write(&path, text).map_err(|e| Error::file("write", &path, e))?;
         }
         done.rows += files.rows.len() as u64;
+        let flags = reading.as_deref().map(reading::flags).unwrap_or_default();
+        if directory.is_some() && !flags.is_empty() {
+            done.notices.push(format!("{}: ingest with {flags}", folder.path.display()));
+        }
         if directory.is_none() {
-            let request = Request {
+            let mut request = Request {
                 is_forced: true,
                 time_zone: zone,
+                system: system.map(str::to_owned),
                 ..Request::crm(crm, vec![folder.path.clone()])
             };
+            if let Some(reading) = &reading {
+                request = reading::again(request, reading)?;
+            }
             let summary = ingest(engine, &request, progress.clone()).await?;
             mark(engine, &rows, &files.rows, &summary.batch_id).await?;
             done.batches.push(summary);
         }
     }
     Ok(done)
+}
+
+/// The CRM of a source system, and which system of it.
+fn split(source_system: &str) -> (&str, Option<&str>) {
+    match source_system.split_once(':') {
+        Some((crm, system)) => (crm, Some(system)),
+        None => (source_system, None),
+    }
 }
 
 /// The rows of quarantine that no requeue has read.
@@ -90,17 +116,18 @@ async fn waiting(engine: &Arc<Engine>, batch: Option<&str>) -> Result<RecordBatc
     let session = engine.session("ingest");
     let mut rows = session.context().read_table(found.provider())?;
     // A lake of an older release has no such columns before its next ingest.
-    if found.schema().index_of("requeued_batch_id").is_err() {
+    let has = |name: &str| found.schema().index_of(name).is_ok();
+    if !has("requeued_batch_id") {
         return Ok(RecordBatch::new_empty(schema));
     }
     rows = rows.filter(col("requeued_batch_id").is_null())?;
     if let Some(batch) = batch {
         rows = rows.filter(col("batch_id").eq(lit(batch)))?;
     }
-    let columns = schema
-        .fields()
-        .iter()
-        .map(|field| cast(ident(field.name()), field.data_type().clone()).alias(field.name()));
+    let columns = schema.fields().iter().map(|field| match has(field.name()) {
+        true => cast(ident(field.name()), field.data_type().clone()).alias(field.name()),
+        false => cast(lit(ScalarValue::Null), field.data_type().clone()).alias(field.name()),
+    });
     let order = definition.key.iter().map(|key| ident(*key).sort(true, true)).collect();
     let rows = rows.select(columns.collect::<Vec<_>>())?.sort(order)?;
     let rows: Vec<RecordBatch> =
@@ -110,28 +137,34 @@ async fn waiting(engine: &Arc<Engine>, batch: Option<&str>) -> Result<RecordBatc
     Ok(concat_batches(&schema, &rows.collect::<std::result::Result<Vec<_>, _>>()?)?)
 }
 
-/// The files of one CRM, and which rows they hold.
+/// The files of one batch, and which rows they hold.
 #[derive(Default)]
 struct Files {
     texts: BTreeMap<String, Vec<u8>>,
     rows: Vec<usize>,
 }
 
-/// The files that hold the rows of quarantine again, by CRM.
-fn files(rows: &RecordBatch, done: &mut Requeued) -> Result<BTreeMap<String, Files>> {
+/// Source system, and how its rows were read where that is known.
+type Kin = (String, Option<String>);
+
+/// The files that hold the rows of quarantine again, of rows that belong into one batch.
+fn files(rows: &RecordBatch, done: &mut Requeued) -> Result<BTreeMap<Kin, Files>> {
     let text = |name: &str| column(rows, name);
     let (systems, objects, paths) = (text("source_system")?, text("object")?, text("file")?);
     let (headers, raws) = (text("header")?, text("raw_base64")?);
+    let readings = text("reading")?;
     let crms = datasets::crms();
-    let mut files: BTreeMap<String, Files> = BTreeMap::new();
-    let mut first_headers: BTreeMap<(&str, &str), Option<&str>> = BTreeMap::new();
+    let mut files: BTreeMap<Kin, Files> = BTreeMap::new();
+    let mut first_headers: BTreeMap<(Kin, &str), Option<&str>> = BTreeMap::new();
     let mut left: BTreeMap<&str, u64> = BTreeMap::new();
     for row in 0..rows.num_rows() {
         let is_json = source::is_json(Path::new(paths.value(row)));
         let header = headers.is_valid(row).then(|| headers.value(row));
         let raw = STANDARD.decode(raws.value(row)).unwrap_or_default();
         let reason = match () {
-            () if !crms.iter().any(|crm| crm == systems.value(row)) => "of tables of schema raw",
+            () if !crms.iter().any(|crm| crm == split(systems.value(row)).0) => {
+                "of tables of schema raw"
+            }
             () if header.is_none() && !is_json => "of a format without lines",
             () if raw.is_empty() || raw.len() >= RAW_BYTES_MAX => "kept in part only",
             () => "",
@@ -141,21 +174,23 @@ fn files(rows: &RecordBatch, done: &mut Requeued) -> Result<BTreeMap<String, Fil
             continue;
         }
         // A file has one header: rows under another one wait for the next requeue.
-        let (system, object) = (systems.value(row), objects.value(row));
-        if *first_headers.entry((system, object)).or_insert(header) != header {
+        let object = objects.value(row);
+        let reading = readings.is_valid(row).then(|| readings.value(row).to_owned());
+        let kin = (systems.value(row).to_owned(), reading);
+        if *first_headers.entry((kin.clone(), object)).or_insert(header) != header {
             *left.entry("under another header; requeue again for them").or_default() += 1;
             continue;
         }
         let name = format!("{object}.{}", if is_json { "jsonl" } else { "csv" });
-        let of_crm = files.entry(system.to_owned()).or_default();
-        let file = of_crm.texts.entry(name).or_default();
+        let of_kin = files.entry(kin).or_default();
+        let file = of_kin.texts.entry(name).or_default();
         if let (true, Some(header)) = (file.is_empty(), header) {
             file.extend_from_slice(header.as_bytes());
             file.push(b'\n');
         }
         file.extend_from_slice(&raw);
         file.push(b'\n');
-        of_crm.rows.push(row);
+        of_kin.rows.push(row);
     }
     let notices = left.iter().map(|(reason, rows)| format!("{rows} rows were left: {reason}"));
     done.notices.extend(notices);

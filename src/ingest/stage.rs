@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::File;
+use std::io::BufReader;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -16,6 +17,7 @@ use datafusion::arrow::ipc::reader::StreamReader;
 use datafusion::arrow::ipc::writer::StreamWriter;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::arrow::row::{OwnedRow, RowConverter, SortField};
+use datafusion::catalog::TableProvider;
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::error::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, SpillFile, TaskContext};
@@ -55,6 +57,8 @@ pub(super) struct Staged {
     pub bad: u64,
     /// Money of the rows made, and of those that failed this table's check.
     pub account: Account,
+    /// True if rows say themselves that they are of another system.
+    pub names_sources: bool,
     file: Arc<dyn SpillFile>,
 }
 
@@ -64,6 +68,7 @@ struct Tally {
     made: u64,
     bad: u64,
     account: Account,
+    names_sources: bool,
     rows: BTreeMap<i64, BadRow>,
 }
 
@@ -104,6 +109,7 @@ pub(super) async fn stage(
         made: 0,
         bad: 0,
         account: Account::default(),
+        names_sources: false,
         file,
     };
     let mut bad = BTreeMap::new();
@@ -116,6 +122,7 @@ pub(super) async fn stage(
         }
         staged.made += tally.made;
         staged.bad += tally.bad;
+        staged.names_sources |= tally.names_sources;
         staged.account.read += &tally.account.read;
         staged.account.quarantined += &tally.account.quarantined;
         bad.append(&mut tally.rows);
@@ -141,6 +148,7 @@ async fn checked(
     let table = unit.mapping.table;
     let checker = Checker::new(name, table, &rows.schema(), source_system, spelling)?;
     let (tally, progress) = (tally.clone(), progress.clone());
+    let source_system = source_system.to_owned();
     let rows = rows.map(move |batch| {
         let batch = batch?;
         let checked = checker.check(&batch).map_err(|e| DataFusionError::External(Box::new(e)))?;
@@ -148,6 +156,10 @@ async fn checked(
         let mut tally = tally.lock();
         tally.made += batch.num_rows() as u64;
         tally.bad += checked.bad_count;
+        let systems = checked.good.column_by_name("source_system");
+        let systems = systems.and_then(|column| column.as_string_opt::<i32>());
+        let is_other = |system: Option<&str>| system != Some(source_system.as_str());
+        tally.names_sources |= systems.is_some_and(|systems| systems.iter().any(is_other));
         tally.account.read += &checked.money.0;
         tally.account.quarantined += &checked.money.1;
         for (row, fault) in checked.bad {
@@ -227,6 +239,25 @@ impl Staged {
         }
     }
 
+    /// The staged rows, to be read once.
+    pub(super) fn provider(&self) -> Result<Arc<dyn TableProvider>> {
+        let schema = checked_schema(self.table);
+        let file = self.file.clone();
+        let mut stream = RecordBatchReceiverStream::builder(schema.clone(), 2);
+        let sender = stream.tx();
+        stream.spawn_blocking(move || {
+            for batch in reader(&*file)? {
+                if sender.blocking_send(Ok(batch?)).is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        });
+        let rows = Mutex::new(Some(stream.build()));
+        let once: Arc<dyn PartitionStream> = Arc::new(Once { schema: schema.clone(), rows });
+        Ok(Arc::new(StreamingTable::try_new(schema, vec![once])?))
+    }
+
     /// The rows as the lake stores them: without those of `bad`, one a key, stamped.
     pub(super) fn rows(
         &self,
@@ -241,11 +272,7 @@ impl Staged {
         let mut stream = RecordBatchReceiverStream::builder(schema, 2);
         let sender = stream.tx();
         stream.spawn_blocking(move || {
-            let path = file.path().ok_or_else(|| {
-                DataFusionError::Execution("staged rows must be on a local disk".into())
-            })?;
-            let reader = StreamReader::try_new_buffered(File::open(path)?, None)?;
-            for batch in reader {
+            for batch in reader(&*file)? {
                 let batch = finish.batch(&batch?)?;
                 if batch.num_rows() > 0 && sender.blocking_send(Ok(batch)).is_err() {
                     break; // the lake gave up and says why itself
@@ -255,6 +282,14 @@ impl Staged {
         });
         Ok(stream.build())
     }
+}
+
+/// The batches of a staged file.
+fn reader(file: &dyn SpillFile) -> Result<StreamReader<BufReader<File>>, DataFusionError> {
+    let path = file
+        .path()
+        .ok_or_else(|| DataFusionError::Execution("staged rows must be on a local disk".into()))?;
+    Ok(StreamReader::try_new_buffered(File::open(path)?, None)?)
 }
 
 /// The last step of staged rows.

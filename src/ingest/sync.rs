@@ -89,6 +89,9 @@ pub fn request(name: &str, source: &SourceConfig) -> Result<Request> {
         })
         .collect();
     request.quarantine_ratio_max = source.quarantine_ratio_max;
+    if let Some(system) = &source.system {
+        request = request.of_system(system).map_err(|e| bad("system", e.to_string()))?;
+    }
     if let Some(zone) = &source.time_zone {
         request = request.in_time_zone(zone).map_err(|e| bad("time_zone", e.to_string()))?;
     }

@@ -86,6 +86,7 @@ pub(super) const TABLES: &[Table] = &[
             required("quarantined_at", Timestamp, "when it was left out"),
             optional("header", Text, "header line of its file, for formats that have one"),
             optional("requeued_batch_id", Text, "batch that read it again; see runrate requeue"),
+            optional("reading", Text, "what was declared for its file and its time zone, as JSON"),
         ],
         references: &[],
     },

@@ -89,6 +89,7 @@ const ROWS: &[Row] = &[
     row("max_index_keys", "32", Kind::Fixed, false, "columns of an index"),
     row("row_security", "on", Kind::Boolean, false, "taken, changes nothing"),
     row("runrate.as_of", "", Kind::Session, false, "date that reports are made for; empty is the newest one in the data"),
+    row("runrate.lake_at", "", Kind::Session, false, "instant that the lake is read at; empty is now"),
     row("search_path", "crm, public", Kind::Session, false, "schema of names without one: the first that exists"),
     row("server_encoding", "UTF8", Kind::Fixed, true, "encoding of stored text"),
     row("server_version", SERVER_VERSION, Kind::Fixed, true, "version of Postgres that is followed"),

@@ -137,7 +137,7 @@ impl Sight {
         let mut reads: Vec<Scope> = vec![Scope::schema(CRM)];
         reads.extend(REPORTS.iter().map(|schema| Scope::schema(schema)));
         reads.extend((!is_limited).then(|| Scope::schema(MART)));
-        let ops = ["as_of", "freshness", "quarters", "ingest_runs", "quarantine"];
+        let ops = ["as_of", "freshness", "fx_rates", "quarters", "ingest_runs", "quarantine"];
         reads.extend(ops.map(|relation| Scope::relation(OPS, relation)));
         Self { reads, hides: vec![] }
     }

@@ -16,7 +16,7 @@ use std::sync::{Arc, OnceLock};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
+use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::ViewTable;
 use datafusion::datasource::empty::EmptyTable;
@@ -31,8 +31,10 @@ use tokio::sync::OnceCell;
 use super::access::{Access, Granted};
 use super::barrier::Guarded;
 use super::beside::{Beside, BesideSchema};
+use super::database::SessionCatalogs;
 use super::expand::TableFunctions;
 use super::overlay::{Overlay, SessionSchema, ViewPlanner};
+use super::past::{self, Travel};
 use super::policy::Policies;
 use super::{gate, limits};
 use crate::error::{Error, Result};
@@ -398,6 +400,7 @@ pub(super) struct SessionCatalog {
     /// What only this session sees.
     overlay: RwLock<Arc<Overlay>>,
     planner: OnceLock<Arc<ViewPlanner>>,
+    travel: OnceLock<Travel>,
 }
 
 impl SessionCatalog {
@@ -410,6 +413,7 @@ impl SessionCatalog {
             beside: RwLock::default(),
             overlay: RwLock::default(),
             planner: OnceLock::new(),
+            travel: OnceLock::new(),
         })
     }
 
@@ -424,6 +428,11 @@ impl SessionCatalog {
     pub(super) fn plan_views(&self, planner: ViewPlanner) {
         // Set once, when the session is made.
         drop(self.planner.set(Arc::new(planner)));
+    }
+
+    /// Finds tables of other instants with `travel` from now on.
+    pub(super) fn travel(&self, travel: Travel) {
+        drop(self.travel.set(travel)); // once, as above
     }
 
     /// Shows `overlay` over what all see.
@@ -451,14 +460,24 @@ impl SessionCatalog {
 
     /// Goes to `next`, unless pinned.
     pub(super) fn advance(&self, next: Arc<Generation>) {
-        if !self.is_pinned.load(Ordering::Acquire) {
+        if !self.is_pinned() {
             *self.generation.write() = next;
         }
+    }
+
+    /// Goes to `past`, pinned or not.
+    pub(super) fn turn(&self, past: Arc<Generation>) {
+        *self.generation.write() = past;
     }
 
     /// Stays where it is (true), or follows again (false).
     pub(super) fn pin(&self, is_pinned: bool) {
         self.is_pinned.store(is_pinned, Ordering::Release);
+    }
+
+    /// Whether it stays where it is.
+    pub(super) fn is_pinned(&self) -> bool {
+        self.is_pinned.load(Ordering::Acquire)
     }
 
     fn generation(&self) -> Arc<Generation> {
@@ -490,7 +509,8 @@ impl CatalogProvider for SessionCatalog {
         if !exists && !overlay.is_about(name) && !access.owns(name) {
             return Some(BesideSchema::over(None, beside?));
         }
-        let base = exists.then(|| SeenSchema { name: name.to_owned(), generation, access });
+        let travel = self.travel.get().cloned();
+        let base = exists.then(|| SeenSchema { name: name.to_owned(), generation, access, travel });
         let planner = self.planner.get().cloned();
         let schema = Arc::new(SessionSchema { name: name.to_owned(), base, overlay, planner });
         Some(match beside {
@@ -515,6 +535,7 @@ pub(super) struct SeenSchema {
     name: String,
     generation: Arc<Generation>,
     access: Arc<Access>,
+    travel: Option<Travel>,
 }
 
 impl SeenSchema {
@@ -551,7 +572,16 @@ impl SchemaProvider for SeenSchema {
     }
 
     async fn table(&self, name: &str) -> EngineResult<Option<Arc<dyn TableProvider>>> {
-        self.generation.seen(&TableName::new(self.name.clone(), name), &self.access).await
+        let (table, instant) = past::split(name);
+        let generation = match (instant, &self.travel) {
+            (Some(instant), Some(travel)) => {
+                let gone = travel.to(instant).await;
+                gone.map_err(|error| DataFusionError::External(Box::new(error)))?
+            }
+            (Some(_), None) => return Ok(None),
+            (None, _) => self.generation.clone(),
+        };
+        generation.seen(&TableName::new(self.name.clone(), table), &self.access).await
     }
 
     async fn table_type(&self, name: &str) -> EngineResult<Option<TableType>> {
@@ -563,36 +593,6 @@ impl SchemaProvider for SeenSchema {
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        self.relations().any(|(known, _)| known == name)
-    }
-}
-
-/// The list with the one database.
-#[derive(Debug)]
-pub(super) struct SessionCatalogs {
-    only: Arc<SessionCatalog>,
-}
-
-impl SessionCatalogs {
-    pub(super) fn new(only: Arc<SessionCatalog>) -> Arc<Self> {
-        Arc::new(Self { only })
-    }
-}
-
-impl CatalogProviderList for SessionCatalogs {
-    fn register_catalog(
-        &self,
-        _: String,
-        _: Arc<dyn CatalogProvider>,
-    ) -> Option<Arc<dyn CatalogProvider>> {
-        None
-    }
-
-    fn catalog_names(&self) -> Vec<String> {
-        vec![CATALOG.to_owned()]
-    }
-
-    fn catalog(&self, name: &str) -> Option<Arc<dyn CatalogProvider>> {
-        (name == CATALOG).then(|| self.only.clone() as Arc<dyn CatalogProvider>)
+        self.relations().any(|(known, _)| known == past::split(name).0)
     }
 }

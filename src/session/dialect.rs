@@ -15,6 +15,7 @@ mod patterns;
 mod phrase;
 mod relations;
 mod selects;
+pub(super) mod versions;
 
 use std::ops::ControlFlow;
 

@@ -41,7 +41,7 @@ pub fn parse(sql: &str, bytes_max: usize) -> Result<Vec<Statement>> {
         .tokenize_with_location()
         .map_err(|e| Error::statement("42601", format!("syntax error: {e}")))?;
     check(&tokens)?;
-    let tokens = dialect::reworded(tokens);
+    let tokens = dialect::reworded(dialect::versions::named(tokens)?);
     let mut statements = Parser::new(&dialect)
         .with_recursion_limit(NESTING_MAX)
         .with_tokens_with_locations(tokens)

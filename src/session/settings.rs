@@ -7,10 +7,11 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::config::{ConfigExtension, ConfigOptions};
 use datafusion::common::{ScalarValue, extensions_options};
 use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, create_udf,
 };
 use datafusion::prelude::SessionContext;
 
+use super::past::instant;
 use crate::error::{Error, Result};
 use crate::schema;
 
@@ -68,12 +69,6 @@ pub(super) fn set(context: &SessionContext, name: &str, value: &str) -> Result<(
     let state = context.state_ref();
     let mut state = state.write();
     Ok(state.config_mut().options_mut().set(key, value)?)
-}
-
-/// An instant as RFC 3339, or with a space for the `T`.
-fn instant(text: &str) -> Option<DateTime<Utc>> {
-    let text = text.trim().replacen(' ', "T", 1);
-    DateTime::parse_from_rfc3339(&text).ok().map(|at| at.with_timezone(&Utc))
 }
 
 /// The instant that this session reads the lake at, if it is not now.
@@ -144,4 +139,17 @@ impl ScalarUDFImpl for SessionAsOf {
         let days = date.map(|d| d.signed_duration_since(NaiveDate::default()).num_days() as i32);
         Ok(ColumnarValue::Scalar(ScalarValue::Date32(days)))
     }
+}
+
+/// `corporate_currency()`: the configured one, which reports convert to and which amounts are in
+/// that name none.
+pub(super) fn corporate_currency(code: &str) -> ScalarUDF {
+    let code = ColumnarValue::Scalar(ScalarValue::from(code));
+    create_udf(
+        "corporate_currency",
+        vec![],
+        DataType::Utf8,
+        Volatility::Immutable,
+        Arc::new(move |_| Ok(code.clone())),
+    )
 }

@@ -8,6 +8,7 @@ use futures::TryStreamExt;
 use runrate::config::Config;
 use runrate::error::Result;
 use runrate::ingest::{Request, Silent, Summary, ingest};
+use runrate::reports;
 use runrate::session::Engine;
 
 /// A lake of its own, and a directory for exports.
@@ -29,6 +30,15 @@ impl Bench {
         change(&mut config);
         let engine = Engine::open(config, vec![], vec![]).await.expect("a lake");
         Self { directory, engine }
+    }
+
+    /// The same with all reports.
+    pub async fn reporting(change: impl FnOnce(&mut Config)) -> Self {
+        let bench = Self::with(change).await;
+        let reports = reports::load().expect("sound");
+        let config = bench.engine.config().clone();
+        let engine = Engine::open(config, reports.views, reports.functions).await.expect("opens");
+        Self { engine, ..bench }
     }
 
     pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {

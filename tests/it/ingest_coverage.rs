@@ -78,6 +78,73 @@ const HUBSPOT: &str = "
     quotas: quota_kind ramp_included
     targets: metric scope_type scope_id period_start value";
 
+/// What Pipedrive holds.
+const PIPEDRIVE: &str = "
+    accounts: account_id name domain industry account_type source employees annual_revenue
+    accounts: currency country state city owner_id created_at
+    contacts: contact_id account_id first_name last_name email title phone lead_source owner_id
+    contacts: opted_out created_at
+    leads: lead_id email company title status lead_source industry employees country owner_id
+    leads: created_at is_converted
+    opportunities: opportunity_id account_id name owner_id pipeline_id stage_id amount currency
+    opportunities: probability forecast_category close_date created_at is_closed is_won
+    opportunities: lead_source next_step loss_reason mrr arr acv last_activity_date
+    stage_definitions: pipeline_id stage_id label ordinal is_closed is_won default_probability
+    stage_definitions: forecast_category is_active
+    opportunity_stage_history: opportunity_id valid_from valid_to stage_id amount currency
+    opportunity_stage_history: close_date forecast_category owner_id changed_by history_quality
+    products: product_id name code family list_price currency is_active
+    opportunity_line_items: line_item_id opportunity_id product_id quantity unit_price list_price
+    opportunity_line_items: discount total_price currency service_date term_months billing_period
+    activities: activity_id kind owner_id account_id contact_id lead_id opportunity_id occurred_at
+    activities: duration_s status outcome subject
+    users: user_id name email role manager_id team segment hire_date quota_start_date
+    users: termination_date is_active fte hours_per_week";
+
+/// What Odoo's tables hold.
+const ODOO: &str = "
+    accounts: account_id name domain industry account_type country state city owner_id
+    accounts: parent_account_id territory_id created_at
+    contacts: contact_id account_id first_name last_name email title phone owner_id opted_out
+    contacts: created_at
+    leads: lead_id email company title status lead_source country owner_id campaign_id created_at
+    leads: sql_at first_response_at is_converted converted_at converted_account_id
+    leads: converted_contact_id converted_opportunity_id
+    campaigns: campaign_id name
+    opportunities: opportunity_id account_id name owner_id pipeline_id stage_id amount currency
+    opportunities: probability forecast_category close_date created_at is_closed is_won
+    opportunities: lead_source campaign_id next_step loss_reason territory_id mrr arr
+    stage_definitions: pipeline_id stage_id label ordinal is_closed is_won default_probability
+    stage_definitions: forecast_category is_active
+    opportunity_stage_history: opportunity_id valid_from valid_to stage_id amount currency
+    opportunity_stage_history: close_date forecast_category owner_id changed_by history_quality
+    products: product_id name code family list_price currency is_active
+    opportunity_line_items: line_item_id opportunity_id product_id quantity unit_price list_price
+    opportunity_line_items: discount total_price currency service_date billing_period
+    activities: activity_id kind direction owner_id account_id contact_id opportunity_id
+    activities: occurred_at duration_s status subject is_automated
+    users: user_id name email role manager_id team segment hire_date quota_start_date
+    users: termination_date is_active fte hours_per_week
+    territories: territory_id name state
+    territory_members: territory_id user_id valid_from valid_to role
+    fx_rates: from_ccy to_ccy valid_from valid_to rate";
+
+/// What the public CRM Sales Opportunities set holds.
+const PUBLIC: &str = "
+    accounts: account_id name industry employees annual_revenue currency founded_year country
+    accounts: parent_account_id created_at
+    opportunities: opportunity_id account_id name owner_id pipeline_id stage_id amount currency
+    opportunities: probability forecast_category close_date created_at is_closed is_won
+    opportunity_stage_history: opportunity_id valid_from valid_to stage_id amount currency
+    opportunity_stage_history: probability close_date forecast_category owner_id history_quality
+    products: product_id name family list_price currency is_active
+    opportunity_line_items: line_item_id opportunity_id product_id quantity unit_price list_price
+    opportunity_line_items: total_price currency billing_period
+    opportunity_splits: opportunity_id user_id split_type share
+    users: user_id name role manager_id team is_active
+    territories: territory_id name region state
+    territory_members: territory_id user_id valid_from role";
+
 /// Tables of spreadsheets that the template's sample does not show: every CRM has them.
 const NOT_SHOWN: &[&str] = &[
     "accounts",
@@ -105,7 +172,14 @@ fn filled(crm: &str) -> BTreeSet<(&'static str, &'static str)> {
 #[test]
 fn mappings_fill_what_their_crm_holds() {
     let mut missing = vec![];
-    for (crm, wanted) in [("salesforce", SALESFORCE), ("hubspot", HUBSPOT)] {
+    let all = [
+        ("salesforce", SALESFORCE),
+        ("hubspot", HUBSPOT),
+        ("pipedrive", PIPEDRIVE),
+        ("odoo", ODOO),
+        ("crm_sales_opportunities", PUBLIC),
+    ];
+    for (crm, wanted) in all {
         let filled = filled(crm);
         for line in wanted.lines().filter(|line| !line.trim().is_empty()) {
             let (table, columns) = line.trim().split_once(':').expect("table: columns");
@@ -182,4 +256,26 @@ async fn amounts_without_a_currency_are_in_the_companys() {
         "Id,OwnerId,StageName,IsClosed,IsWon,Amount\n006A0000004Tyui,005A0000001Abce,New,0,0,10\n";
     bench.crm("salesforce", bench.write("Opportunity.csv", text)).await;
     assert_eq!(bench.query("SELECT amount, currency FROM crm.opportunities").await, ["10.00|EUR"]);
+}
+
+#[test]
+fn golden_rows_show_every_column_that_a_mapping_fills() {
+    let mut missing = vec![];
+    for crm in crms() {
+        let path = format!("{}/tests/slt/crm/{crm}.slt", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(&path).expect("golden rows of every CRM");
+        let selects = text.lines().filter_map(|line| line.strip_prefix("SELECT "));
+        let selects = selects.filter_map(|line| line.split_once(" FROM crm."));
+        let shown: BTreeSet<(&str, &str)> = selects
+            .flat_map(|(columns, rest)| {
+                let table = rest.split_whitespace().next().unwrap_or("");
+                columns.split(", ").map(move |column| (table, column))
+            })
+            .collect();
+        let wanted = filled(&crm).into_iter();
+        let wanted = wanted.filter(|(table, _)| crm != "template" || !NOT_SHOWN.contains(table));
+        let lacking = wanted.filter(|column| !shown.contains(column));
+        missing.extend(lacking.map(|(table, column)| format!("{crm}: {table}.{column}")));
+    }
+    assert!(missing.is_empty(), "no golden rows of:\n{}", missing.join("\n"));
 }

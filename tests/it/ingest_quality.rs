@@ -120,3 +120,34 @@ async fn a_column_that_is_gone_is_told() {
     let error = bench.load(&request).await.expect_err("refused").to_string();
     assert!(error.contains("column product_id is missing"), "{error}");
 }
+
+#[tokio::test]
+async fn rows_are_read_again_as_they_were_declared() {
+    let bench = Bench::new().await;
+    let text = "opportunity_id;owner_id;pipeline_id;stage_id;amount;currency;close_date;is_closed;is_won;created_at\n\
+        a;ana;p;new;1.234;EUR;03/04/2024;false;false;2024-07-01T00:30:00\n\
+        b;ana;p;new;2.345;EUR;03/04/2024;perhaps;false;2024-07-01T00:30:00\n";
+    let path = bench.write("opportunities.csv", text);
+    let mut request = Request::crm("template", vec![path]).in_time_zone("Europe/Madrid").expect("");
+    request.is_forced = true;
+    request.options.locale.set_decimal("comma").expect("known");
+    request.options.locale.set_date_order("dmy").expect("known");
+    assert_eq!(bench.load(&request).await.expect("loads").quarantined, 1);
+    // Whoever corrects it in a file is told how the file is to be read.
+    let folder = bench.directory.path().join("again");
+    let written = requeue(&bench.engine, None, Some(&folder), chrono_tz::UTC, Arc::new(Silent));
+    let told = written.await.expect("writes").notices.join("\n");
+    assert!(
+        told.contains("--date-order 'dmy' --decimal 'comma' --time-zone 'Europe/Madrid'"),
+        "{told}"
+    );
+    // Read again, it fails for the same reason and no other, and its amount is no other.
+    let again = requeue(&bench.engine, None, None, chrono_tz::UTC, Arc::new(Silent)).await;
+    let again = again.expect("reads");
+    assert_eq!((again.rows, again.batches[0].quarantined), (1, 1));
+    let reasons = "SELECT DISTINCT reason FROM ops.quarantine";
+    assert_eq!(bench.query(reasons).await, ["is_closed \"perhaps\" is not true, false, 1 or 0"]);
+    let money = "SELECT currency, quarantined_amount FROM ops.reconciliation \
+        WHERE loaded_amount = 0 AND column_name = 'amount'";
+    assert_eq!(bench.query(money).await, ["EUR|2345.00"], "not 2.35");
+}

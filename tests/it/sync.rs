@@ -171,3 +171,54 @@ fn what_is_declared_wrongly_is_named_and_nothing_is_read() {
         assert!(!text(&output).contains("canary-Kq2"), "{words:?}: {}", text(&output));
     }
 }
+
+#[test]
+fn a_sync_never_takes_the_place_of_another_sources_rows() {
+    let source = |name: &str, crm: &str, file: &str, more: &str| {
+        format!(
+            "[source.{name}]\nkind = \"files\"\ncrm = \"{crm}\"\nlocation = \"{file}\"\n{more}\n"
+        )
+    };
+    let config = [
+        source("hub", "hubspot", "hub/companies.csv", "system = \"emea\""),
+        source("hub2", "hubspot", "hub2/companies.csv", "system = \"apac\""),
+        source("drive", "pipedrive", "drive/organizations.csv", ""),
+    ];
+    let folder = folder(&config.concat());
+    let path = folder.path();
+    let companies =
+        |id: &str| format!("hs_object_id,name,createdate\n{id},Hub {id},2024-01-01T00:00:00Z\n");
+    for (file, text) in [
+        ("hub/companies.csv", companies("1")),
+        ("hub2/companies.csv", companies("2")),
+        (
+            "drive/organizations.csv",
+            "id,name,add_time,update_time\n1,Drive,2025-01-01 00:00:00,2025-01-01 00:00:00\n"
+                .into(),
+        ),
+    ] {
+        std::fs::create_dir_all(path.join(file).parent().expect("a folder")).expect("made");
+        std::fs::write(path.join(file), text).expect("writes");
+    }
+    let names =
+        "SELECT string_agg(name || ' of ' || source_system, ', ' ORDER BY name) FROM crm.accounts";
+    for name in ["hub", "hub2"] {
+        let output = runrate(path, &["sync", name]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    }
+    let output = runrate(path, &["sync", "drive"]);
+    assert_eq!(output.status.code(), Some(4), "{}", text(&output));
+    let told = text(&output);
+    assert!(
+        told.contains("is in crm.accounts from hubspot:emea and comes from pipedrive"),
+        "{told}"
+    );
+    let both = "\"Hub 1 of hubspot:emea, Hub 2 of hubspot:apac\"";
+    assert_eq!(answer(path, names), both);
+    // The other way round, in a lake of its own: whoever comes first stays.
+    std::fs::remove_dir_all(path.join("lake")).expect("removed");
+    assert_eq!(runrate(path, &["sync", "drive"]).status.code(), Some(0));
+    let output = runrate(path, &["ingest", "--all"]);
+    assert_eq!(output.status.code(), Some(4), "{}", text(&output));
+    assert_eq!(answer(path, names), "\"Drive of pipedrive, Hub 2 of hubspot:apac\"");
+}
