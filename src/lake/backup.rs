@@ -28,7 +28,7 @@ use crate::error::{Error, Result};
 /// The file that makes a directory a backup.
 pub(super) const MANIFEST: &str = "_backup.json";
 /// What a backup that has not come to its end has copied.
-const PARTIAL: &str = "_backup.partial.json";
+pub(super) const PARTIAL: &str = "_backup.partial.json";
 /// Version of the layout of [`Manifest`].
 const MANIFEST_VERSION: u32 = 1;
 /// How often a backup begins again if files go while it copies.
@@ -236,7 +236,7 @@ impl Lake {
             let name = TableName::new(table.schema.clone(), table.table.clone());
             Box::pin(copying.table(&name, table.version, log, since)).await?;
             copying.note().await?;
-            tracing::info!(table = %name, version = table.version, "table copied");
+            tracing::debug!(table = %name, version = table.version, "table copied");
         }
         copying.finish().await
     }

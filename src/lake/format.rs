@@ -19,6 +19,7 @@
 
 use std::collections::HashMap;
 
+use super::backup::PARTIAL;
 use super::store::Root;
 use super::{Lake, Writer};
 use crate::error::{Error, Result};
@@ -57,6 +58,10 @@ pub(super) async fn check(root: &Root, makes: bool) -> Result<String> {
         return Err(refused(reason));
     }
     let Some(found) = read(root).await? else {
+        if root.read_small(&root.path(PARTIAL)?).await?.is_some() {
+            let reason = "a backup into it has not come to its end; run `runrate backup` again";
+            return Err(refused(reason));
+        }
         if !makes {
             return Err(refused("there is no lake: no file FORMAT"));
         }

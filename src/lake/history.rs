@@ -91,6 +91,16 @@ impl Log {
         }
     }
 
+    /// The commits after version `base`, up to `newest`.
+    pub(super) fn between(
+        &self,
+        base: i64,
+        newest: i64,
+    ) -> impl Iterator<Item = (&i64, &ObjectMeta)> {
+        let after = self.commits.range(base.saturating_add(1)..);
+        after.take_while(move |(version, _)| **version <= newest)
+    }
+
     /// Paths below the lake of every data file that a version from `base` to `newest` has.
     ///
     /// # Errors
@@ -105,7 +115,7 @@ impl Log {
     ) -> Result<BTreeSet<String>> {
         let mut needed: BTreeSet<String> =
             self.live(root, name, base).await?.iter().map(|(path, _)| path.clone()).collect();
-        for (version, file) in self.commits.range(base + 1..=newest) {
+        for (version, file) in self.between(base, newest) {
             for action in actions(root, file, name, *version).await? {
                 if let Action::Add(add) = action {
                     needed.insert(format!("{}/{}", self.place, add.path));

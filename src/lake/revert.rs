@@ -83,7 +83,7 @@ impl Writer {
     ///
     /// # Errors
     /// [`Error::NoTable`] if the history of a table does not reach back so far, before anything is
-    /// changed; those of [`Writer::revert`].
+    /// changed; [`Error::Place`] if there was no table at all; those of [`Writer::revert`].
     pub async fn revert_all(&self, instant: DateTime<Utc>) -> Result<Vec<Reverted>> {
         let made = self.lake.made().await?;
         let mut names = self.lake.tables().await?;
@@ -96,6 +96,10 @@ impl Writer {
                 self.lake.check_whole(&name, &name, version).await?;
             }
             wanted.push((name, version));
+        }
+        if wanted.iter().all(|(_, version)| version.is_none()) {
+            let reason = format!("it had no table at {instant}; nothing was changed");
+            return Err(Error::Place { place: self.lake.inner.root.url.to_string(), reason });
         }
         let mut done = vec![];
         for (name, version) in wanted {
@@ -147,7 +151,7 @@ impl Writer {
         let root = &self.lake.inner.root;
         let log = Log::list(root, name).await?;
         let mut newest: BTreeMap<String, i64> = BTreeMap::new();
-        for (version, file) in log.commits.range(to.map_or(0, |to| to + 1)..=now) {
+        for (version, file) in log.between(to.unwrap_or(-1), now) {
             for action in actions(root, file, name, *version).await? {
                 if let Action::Txn(one) = action
                     && !OWN.iter().any(|own| one.app_id.starts_with(own))

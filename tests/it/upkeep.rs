@@ -337,6 +337,8 @@ async fn tables_go_back_and_what_is_loaded_again_is_loaded() {
     let missing = runrate(&lake, &["restore", "--version", "crm.products=99"]).output();
     let missing = missing.expect("runs");
     assert!(!missing.status.success() && said(&missing).contains("no version 99"));
+    let never = runrate(&lake, &["restore", "--at", "2001-01-01T00:00:00Z"]).output();
+    assert!(said(&never.expect("runs")).contains("it had no table at"));
     let early = runrate(&lake, &["restore", "--at", "yesterday"]).output().expect("runs");
     assert!(!early.status.success() && said(&early).contains("is no instant"));
 }
