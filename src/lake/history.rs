@@ -83,11 +83,18 @@ impl Log {
         self.commits.range(oldest..).next().map(|(_, file)| file.last_modified)
     }
 
-    /// The oldest readable version that a reader of an instant after `since` needs.
+    /// The oldest readable version that a reader of an instant after `since` needs; none if that
+    /// cannot be told, because commits after it are gone: then nothing may be removed.
     pub(super) fn base(&self, since: DateTime<Utc>) -> Option<i64> {
+        let newest = *self.commits.keys().next_back()?;
+        let mut first = newest;
+        while self.commits.contains_key(&(first - 1)) {
+            first -= 1;
+        }
         match self.at(since) {
-            Some(version) if self.is_readable(version) => Some(version),
-            _ => self.oldest(),
+            Some(version) if self.is_readable(version) => (version >= first - 1).then_some(version),
+            _ if first == 0 => Some(0),
+            _ => self.checkpoints.range(first - 1..).next().map(|(version, _)| *version),
         }
     }
 
@@ -191,4 +198,59 @@ pub(super) async fn actions(
         name: path.to_string(),
         reason: format!("is not understood: {e}"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meta(name: &str, hour: i64) -> ObjectMeta {
+        ObjectMeta {
+            location: Path::from(name),
+            last_modified: DateTime::UNIX_EPOCH + chrono::Duration::hours(hour),
+            size: 1,
+            e_tag: None,
+            version: None,
+        }
+    }
+
+    /// A log of `commits`, of which each came an hour after the one before, and `checkpoints`.
+    fn log(commits: &[i64], checkpoints: &[i64]) -> Log {
+        Log {
+            place: "crm/deals".to_owned(),
+            commits: commits.iter().map(|v| (*v, meta(&format!("{v}.json"), *v))).collect(),
+            checkpoints: checkpoints.iter().map(|v| (*v, vec![meta("checkpoint", *v)])).collect(),
+        }
+    }
+
+    fn hour(hour: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + chrono::Duration::hours(hour) + chrono::Duration::minutes(1)
+    }
+
+    #[test]
+    fn a_version_counts_until_the_next_one() {
+        let log = log(&[0, 1, 2, 3], &[]);
+        assert_eq!((log.at(hour(-1)), log.at(hour(1)), log.at(hour(99))), (None, Some(1), Some(3)));
+        assert_eq!((log.base(hour(1)), log.base(hour(-1))), (Some(1), Some(0)));
+        assert!(log.expired(1).is_empty(), "without a checkpoint all of the log is needed");
+    }
+
+    #[test]
+    fn the_log_before_the_checkpoint_that_is_needed_may_go() {
+        let log = log(&[0, 1, 2, 3, 4, 5], &[2, 5]);
+        let gone = |base| log.expired(base).len();
+        assert_eq!((gone(1), gone(2), gone(4), gone(5)), (0, 2, 2, 6));
+    }
+
+    #[test]
+    fn where_commits_are_missing_nothing_is_taken_for_old() {
+        let broken = log(&[0, 1, 4, 5], &[1, 3]);
+        assert!(broken.is_readable(1) && !broken.is_readable(2) && broken.is_readable(5));
+        // Version 1 can be read, but not which files came between it and version 4.
+        assert_eq!(broken.base(hour(2)), None);
+        assert_eq!(broken.base(hour(4)), Some(4));
+        let begun = log(&[3, 4, 5], &[3]);
+        assert_eq!((begun.base(hour(-1)), begun.oldest()), (Some(3), Some(3)));
+        assert_eq!(log(&[4, 5], &[]).base(hour(9)), None);
+    }
 }
