@@ -6,6 +6,7 @@
 //! Writing goes through a [`Writer`], which holds the lake's writer lock from its making to its drop.
 
 mod backup;
+mod bounds;
 mod compact;
 mod copy;
 mod draft;
@@ -15,6 +16,7 @@ mod history;
 mod lock;
 mod made;
 mod maintain;
+mod patch;
 mod provider;
 mod purge;
 mod restore;
