@@ -44,6 +44,16 @@ pub enum Command {
     Materialize(MaterializeArgs),
     /// Take a person out of every table, with its old versions, and write a receipt
     Erase(EraseArgs),
+    /// Join small files, put them in order, checkpoint logs and remove what no reader can need
+    Upkeep(UpkeepArgs),
+    /// Copy the whole lake to a directory or bucket; the next time only what is new
+    Backup(BackupArgs),
+    /// Look whether a lake or a backup is whole: its tables, files, rows and ledger
+    Verify(VerifyArgs),
+    /// Copy a backup into an empty place, or put tables back to what they held earlier
+    Restore(RestoreArgs),
+    /// Bring the lake to the newest layout; there is no way back
+    Upgrade,
     /// Add, list and remove the roles that may log in
     Role {
         /// What to do with roles
@@ -170,6 +180,59 @@ pub struct EraseArgs {
     /// File to write the receipt to, as JSON
     #[arg(long, value_name = "FILE")]
     pub receipt: Option<PathBuf>,
+}
+
+/// `runrate upkeep`.
+#[derive(Debug, Args)]
+pub struct UpkeepArgs {
+    /// Table such as crm.activities, instead of those that are due
+    #[arg(value_name = "SCHEMA.TABLE", conflicts_with = "all")]
+    pub table: Option<String>,
+    /// Every table, due or not
+    #[arg(long)]
+    pub all: bool,
+    /// Say what would be done, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `runrate backup`.
+#[derive(Debug, Args)]
+pub struct BackupArgs {
+    /// Empty, or with an earlier backup of the same lake
+    #[arg(value_name = "DIR|URL")]
+    pub to: String,
+    /// Copy the roles file too, with the verifiers of passwords; into a directory only
+    #[arg(long)]
+    pub with_roles: bool,
+}
+
+/// `runrate verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Lake or backup, instead of the lake of the configuration
+    #[arg(value_name = "DIR|URL")]
+    pub place: Option<String>,
+    /// Read every page of every table, and compare the checksums of a backup
+    #[arg(long)]
+    pub deep: bool,
+}
+
+/// `runrate restore`.
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// Backup to copy
+    #[arg(value_name = "BACKUP", requires = "to")]
+    pub backup: Option<String>,
+    /// Empty place to copy it into
+    #[arg(long, value_name = "DIR|URL", requires = "backup")]
+    pub to: Option<String>,
+    /// Put every table of the lake back to what it held then, such as 2026-03-31T18:00:00Z
+    #[arg(long, value_name = "INSTANT", conflicts_with_all = ["backup", "version"])]
+    pub at: Option<String>,
+    /// Put one table back to a version, as SCHEMA.TABLE=N; may be repeated
+    #[arg(long, value_name = "TABLE=N", conflicts_with = "backup")]
+    pub version: Vec<String>,
 }
 
 /// `runrate serve`.

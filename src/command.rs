@@ -1,12 +1,16 @@
 //! What each subcommand does: the rooms put together, and what a person sees on stdout.
 
+mod backup;
 mod check;
 mod demo;
 mod erase;
 mod functions;
 mod load;
+mod restore;
 mod role;
 mod serve;
+mod upkeep;
+mod verify;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -32,6 +36,11 @@ pub async fn run(command: Command, config: Config) -> Result<u8> {
         Command::Query(arguments) => answer(arguments, config).await,
         Command::Materialize(arguments) => materialize(arguments, config).await,
         Command::Erase(arguments) => erase::run(arguments, config).await,
+        Command::Upkeep(arguments) => upkeep::run(arguments, config).await,
+        Command::Backup(arguments) => backup::run(arguments, config).await,
+        Command::Verify(arguments) => verify::run(arguments, config).await,
+        Command::Restore(arguments) => restore::run(arguments, config).await,
+        Command::Upgrade => upkeep::upgrade(config).await,
         Command::Role { action } => role::run(action, config).await,
         Command::Functions { name, markdown } => functions::run(name.as_deref(), markdown),
         Command::Check { example, coverage } => check::run(example, coverage, config).await,
@@ -47,6 +56,19 @@ fn say(text: &str) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// `bytes` as a person reads them.
+fn size(bytes: u64) -> String {
+    const STEPS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    let (mut value, mut unit) = (bytes as f64, "bytes");
+    for step in STEPS {
+        if value < 1024.0 {
+            break;
+        }
+        (value, unit) = (value / 1024.0, step);
+    }
+    if unit == "bytes" { format!("{bytes} bytes") } else { format!("{value:.1} {unit}") }
 }
 
 /// An engine with the reports of `sql/`.

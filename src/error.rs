@@ -88,6 +88,10 @@ pub enum Error {
     #[error("ingest of {subject} refused: {reason}")]
     Refused { subject: String, reason: String },
 
+    /// A lake, a backup or a place for one is not in the state that a command needs.
+    #[error("{place}: {reason}")]
+    Place { place: String, reason: String },
+
     /// A mapping or a report is not valid SQL, or does not produce the columns it must.
     #[error("{name}: {reason}")]
     Definition { name: String, reason: String },
@@ -146,6 +150,7 @@ impl Error {
             Self::Delta { .. } | Self::System { .. } => "58030",
             Self::Conflict { .. } => "40001",
             Self::Source { .. } | Self::Refused { .. } => "22P04",
+            Self::Place { .. } => "55000",
             Self::Definition { .. } => "42P17",
             Self::Statement { sqlstate, .. } => sqlstate,
             Self::Query(source) => engine_sqlstate(source),
@@ -159,7 +164,9 @@ impl Error {
             Self::LakeLocked { .. } => {
                 Some("Wait for that process to end, or stop it, then run the command again.".into())
             }
-            Self::LakeFormat { .. } => Some("Open this lake with a newer runrate.".into()),
+            Self::LakeFormat { .. } => Some(
+                "Open it with a newer runrate; there is no way back to an older format.".into(),
+            ),
             Self::Conflict { .. } => Some("Run the command again; nothing was written.".into()),
             Self::Query(source) => engine_hint(source),
             _ => None,

@@ -67,6 +67,9 @@
 //! - **One file commits a transaction.** Tables made over SQL are Delta tables, but which of them
 //!   there are, under which names and at which versions, is one small file: putting it is the
 //!   commit, so that a crash leaves all of a transaction or nothing; see [`lake`].
+//! - **History is kept by the horizon.** Upkeep keeps each version that an instant within
+//!   `versions_kept_days` has, reading the log itself; an instant before it is an error, never an
+//!   empty table; see [`lake`].
 //! - **One generation of tables.** All tables are pinned together after each commit, and a statement
 //!   reads one generation; see [`session`].
 

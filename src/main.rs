@@ -72,7 +72,7 @@ fn exit_code(error: &Error) -> u8 {
     match error {
         Error::Setting { .. } | Error::LakeFormat { .. } | Error::Credential { .. } => 78,
         Error::LakeLocked { .. } | Error::Conflict { .. } => 75,
-        Error::Refused { .. } => 4,
+        Error::Refused { .. } | Error::Place { .. } => 4,
         _ => 1,
     }
 }

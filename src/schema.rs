@@ -95,7 +95,8 @@ pub struct Table {
     pub name: &'static str,
     /// What one row is, shown as the table's comment.
     pub meaning: &'static str,
-    /// Primary key; also the order in which its files are sorted.
+    /// Primary key; also the order of rows in its files and, after upkeep, from file to file: merges,
+    /// joins and look-ups go by it, and ids of a CRM grow with time, so that recent rows are together.
     pub key: &'static [&'static str],
     /// Columns of its own, without [`LINEAGE`].
     pub columns: &'static [Column],

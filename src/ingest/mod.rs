@@ -39,6 +39,7 @@ mod spelling;
 mod stage;
 mod strangers;
 mod sync;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -53,7 +54,8 @@ pub use erase::{Person, Receipt, Touched, erase};
 pub use money::Money;
 pub use progress::{Progress, Silent, Terminal};
 pub use requeue::{Requeued, requeue};
-pub use sync::{How, request, sync};
+pub use sync::{How, forget_sources, request, sync};
+pub use verify::verify_ledger;
 
 use crate::error::{Error, Result};
 use crate::schema::Kind;

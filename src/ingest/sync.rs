@@ -18,7 +18,7 @@ use std::sync::Arc;
 use super::datasets::{self, Dataset};
 use super::progress::Progress;
 use super::{Request, Summary, export, ingest};
-use crate::config::{SourceConfig, SourceKind};
+use crate::config::{Config, SourceConfig, SourceKind};
 use crate::error::{Error, Result};
 use crate::session::Engine;
 use crate::source::hubspot::HubSpot;
@@ -64,6 +64,15 @@ pub async fn sync(
             live(engine, name, source, request, how, progress).await
         }
     }
+}
+
+/// Forgets how far each source was read, so that its next sync reads all of it; the names of those
+/// that had been read.
+///
+/// # Errors
+/// [`Error::File`] if that cannot be removed.
+pub fn forget_sources(config: &Config) -> Result<Vec<String>> {
+    state::forget(&config.sources_path())
 }
 
 /// The ingest that the source called `name` is, with every declaration checked.

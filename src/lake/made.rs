@@ -18,7 +18,7 @@ use super::{Lake, TableName};
 use crate::error::{Error, Result};
 
 /// The file that says what there is.
-const FILE: &str = "_tables.json";
+pub(super) const FILE: &str = "_tables.json";
 /// Directory of the tables made over SQL.
 pub(super) const FOLDER: &str = "_made";
 /// How long the files of a dropped table stay, for queries that read them.

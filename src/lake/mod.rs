@@ -5,18 +5,26 @@
 //! Reading never locks: a [`LakeTable`] is a snapshot pinned to one version.
 //! Writing goes through a [`Writer`], which holds the lake's writer lock from its making to its drop.
 
+mod backup;
 mod bounds;
+mod compact;
+mod copy;
 mod draft;
 mod durable;
+mod format;
+mod history;
 mod lock;
 mod made;
 mod maintain;
 mod patch;
 mod provider;
 mod purge;
+mod restore;
+mod revert;
 mod snapshot;
 mod store;
 mod upsert;
+mod verify;
 mod write;
 
 #[cfg(test)]
@@ -45,14 +53,17 @@ use url::Url;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
+pub use backup::BackedUp;
 pub use draft::{Change, Draft, Drafted, over_quota};
+pub use format::Upgraded;
 pub use made::{Made, MadeRelation, MadeTable, MadeView, Rules, TableKey};
+pub use maintain::Maintained;
+pub use restore::{Restored, restore};
+pub use revert::Reverted;
 use snapshot::Snapshot;
 use store::Root;
+pub use verify::{Checked, Finding, Verified, by_batch};
 pub use write::Writer;
-
-/// Version of the layout on disk that this binary writes; the same major number opens.
-const FORMAT: &str = "1.0";
 
 /// `schema.table` of the lake.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -128,9 +139,15 @@ pub struct Lake {
 struct Inner {
     root: Root,
     lock_timeout: Duration,
+    /// How long old versions can be read, and how old a file that no version has must be to go.
+    horizon: chrono::Duration,
     tasks: Arc<tokio::sync::Mutex<()>>,
     /// What merges and compactions read stored files with.
     runtime: Arc<RuntimeEnv>,
+    /// Why nothing may be written here, if so.
+    is_backup: bool,
+    /// Where the store keeps no earlier times: what was before cannot be told.
+    began_at: Option<DateTime<Utc>>,
     /// The last state of each table, so that a look for news reads only what is new.
     loaded: Mutex<BTreeMap<TableName, (DeltaTable, Arc<LakeTable>)>>,
 }
@@ -141,16 +158,38 @@ impl Lake {
     /// # Errors
     /// [`Error::LakeFormat`] if a newer version wrote it; [`Error::Store`] if it cannot be reached.
     pub async fn open(config: &Config) -> Result<Self> {
+        Self::open_if(config, true).await
+    }
+
+    /// Opens the lake that `config` names, which must be there.
+    ///
+    /// # Errors
+    /// [`Error::Place`] if there is none; those of [`Lake::open`].
+    pub async fn open_existing(config: &Config) -> Result<Self> {
+        let place = &config.lake;
+        if !place.contains("://") && !std::path::Path::new(place).is_dir() {
+            let reason = "there is no such directory".to_owned();
+            return Err(Error::Place { place: place.clone(), reason });
+        }
+        Self::open_if(config, false).await
+    }
+
+    async fn open_if(config: &Config, makes: bool) -> Result<Self> {
         let root = Root::open(&config.lake)?;
-        check_format(&root).await?;
+        format::check(&root, makes).await?;
+        let is_backup = root.read_small(&root.path(backup::MANIFEST)?).await?.is_some();
+        let began_at = restore::began_at(&root).await?;
         let runtime = Arc::new(RuntimeEnv::default());
         runtime.register_object_store(&root.store_url, root.store.clone());
         Ok(Self {
             inner: Arc::new(Inner {
                 root,
                 lock_timeout: Duration::from_millis(config.lock_timeout_ms),
+                horizon: chrono::Duration::days(i64::from(config.versions_kept_days)),
                 tasks: Arc::default(),
                 runtime,
+                is_backup,
+                began_at,
                 loaded: Mutex::default(),
             }),
         })
@@ -258,10 +297,43 @@ impl Lake {
                 if !exists(name, &delta).await? {
                     return Ok(None);
                 }
-                delta.load_with_datetime(instant).await.map_err(|e| gone(name, &instant, e))?;
+                let Some(version) = self.version_at(name, &stored, instant).await? else {
+                    return Ok(None);
+                };
+                let wanted = u64::try_from(version).unwrap_or_default();
+                delta.load_version(wanted).await.map_err(|e| gone(name, &instant, e))?;
             }
         }
         Ok(Some(self.pin(name, &delta)?))
+    }
+
+    /// The version of `name` that was current at `instant`; none if the table is younger.
+    ///
+    /// Instants of which the lake no longer knows are an error and not an empty table.
+    async fn version_at(
+        &self,
+        name: &TableName,
+        stored: &TableName,
+        instant: DateTime<Utc>,
+    ) -> Result<Option<i64>> {
+        let log = history::Log::list(&self.inner.root, stored).await?;
+        let began_at = self.inner.began_at;
+        match log.at(instant) {
+            Some(version) if log.is_readable(version) => {
+                let kept = log.base(Utc::now() - self.inner.horizon);
+                if kept.is_some_and(|kept| version < kept) {
+                    self.check_whole(name, stored, version).await?; // upkeep may have been there
+                }
+                return Ok(Some(version));
+            }
+            None if log.commits.contains_key(&0) && began_at.is_none_or(|at| at <= instant) => {
+                return Ok(None);
+            }
+            _ => {}
+        }
+        let begins = began_at.max(log.begins()).unwrap_or(DateTime::UNIX_EPOCH);
+        let reason = format!("has no version of {instant}: its history begins at {begins}");
+        Err(Error::NoTable { table: name.to_string(), reason })
     }
 
     async fn latest(
@@ -319,9 +391,14 @@ impl Lake {
     /// Takes the writer lock for `command`, waiting up to the configured time.
     ///
     /// # Errors
-    /// [`Error::LakeLocked`] naming the holder if it is still held then.
+    /// [`Error::LakeLocked`] naming the holder if it is still held then; [`Error::Place`] in a
+    /// backup.
     pub async fn writer(&self, command: &str) -> Result<Writer> {
         let inner = &self.inner;
+        if inner.is_backup {
+            let reason = "this is a backup, which nothing may write to; restore it first".into();
+            return Err(Error::Place { place: inner.root.url.to_string(), reason });
+        }
         let held = lock::take(&inner.root, inner.tasks.clone(), command, inner.lock_timeout);
         Ok(Writer::new(self.clone(), held.await?, command))
     }
@@ -369,23 +446,6 @@ async fn exists(name: &TableName, delta: &DeltaTable) -> Result<bool> {
 fn gone(name: &TableName, wanted: &dyn fmt::Display, source: deltalake::DeltaTableError) -> Error {
     let reason = format!("has no version {wanted}: {source}");
     Error::NoTable { table: name.to_string(), reason }
-}
-
-/// Writes `FORMAT` into a new lake, and refuses one of another major version.
-async fn check_format(root: &Root) -> Result<()> {
-    let path = root.path("FORMAT")?;
-    let Some(bytes) = root.read_small(&path).await? else {
-        return root.write_small(&path, format!("{FORMAT}\n").into_bytes()).await;
-    };
-    let found = String::from_utf8_lossy(&bytes).trim().to_owned();
-    let parts = |text: &str| -> Option<(u32, u32)> {
-        let (major, minor) = text.split_once('.')?;
-        Some((major.parse().ok()?, minor.parse().ok()?))
-    };
-    match (parts(&found), parts(FORMAT)) {
-        (Some(old), Some(known)) if old.0 == known.0 && old.1 <= known.1 => Ok(()),
-        _ => Err(Error::LakeFormat { root: root.url.to_string(), found, known: FORMAT.to_owned() }),
-    }
 }
 
 /// Tables of a local lake: directories with at least one commit.

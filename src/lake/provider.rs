@@ -79,7 +79,7 @@ impl TableProvider for Provider {
         let format = ParquetFormat::new()
             .with_options(state.default_table_options().parquet)
             .with_enable_pruning(true);
-        let ordering = self.ordering()?;
+        let ordering = ordering(&self.snapshot);
         let groups = groups(state, &schema, &files, ordering.as_ref());
         let is_ordered = groups.iter().all(|group| group.len() <= 1) || groups_are_sorted(&groups);
         let source = format.file_source(TableSchema::from(schema));
@@ -110,16 +110,16 @@ impl Provider {
         let keep = pruning.prune(&bounds)?;
         Ok(bounds.files.into_iter().zip(keep).filter_map(|(f, keep)| keep.then_some(f)).collect())
     }
+}
 
-    /// The key as an order, if the table has one.
-    fn ordering(&self) -> Result<Option<LexOrdering>> {
-        let options = SortOptions { descending: false, nulls_first: false };
-        let columns = self.snapshot.key_indices().into_iter().zip(&self.snapshot.key);
-        Ok(LexOrdering::new(columns.map(|(index, name)| PhysicalSortExpr {
-            expr: Arc::new(PhysicalColumn::new(name, index)),
-            options,
-        })))
-    }
+/// The key of `snapshot` as an order, if it has one.
+pub(super) fn ordering(snapshot: &Snapshot) -> Option<LexOrdering> {
+    let options = SortOptions { descending: false, nulls_first: false };
+    let columns = snapshot.key_indices().into_iter().zip(&snapshot.key);
+    LexOrdering::new(columns.map(|(index, name)| PhysicalSortExpr {
+        expr: Arc::new(PhysicalColumn::new(name, index)),
+        options,
+    }))
 }
 
 /// Files in groups of one partition each, in key order within a group where their ranges allow it.

@@ -1,13 +1,15 @@
 //! Where a lake is: a directory or an object store, and the handles Delta and scans use on it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use deltalake::logstore::LogStoreRef;
 use deltalake::{DeltaTable, DeltaTableBuilder};
+use futures::TryStreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use url::Url;
 
 use super::TableName;
@@ -63,6 +65,33 @@ impl Root {
         let base =
             Path::from_url_path(self.url.path()).map_err(|e| bad_url(parts, &e.to_string()))?;
         Ok(parts.split('/').filter(|p| !p.is_empty()).fold(base, |path, part| path.join(part)))
+    }
+
+    /// Path of `below`, which a listing has given, from the root of the store.
+    pub(super) fn exact(&self, below: &str) -> Result<Path> {
+        let base = self.path("")?;
+        let text = format!("{base}/{below}");
+        Path::parse(text.trim_start_matches('/')).map_err(|e| bad_url(below, &e.to_string()))
+    }
+
+    /// Every file below `folder`, by its path below the root.
+    pub(super) async fn files(&self, folder: &str) -> Result<BTreeMap<String, ObjectMeta>> {
+        let (base, folder) = (self.path("")?, self.path(folder)?);
+        let failed = |e| Error::Store { action: "list", path: folder.to_string(), source: e };
+        let listed: Vec<_> = self.store.list(Some(&folder)).try_collect().await.map_err(failed)?;
+        let below = |file: ObjectMeta| {
+            let path = file.location.as_ref().strip_prefix(base.as_ref());
+            path.map(|path| (path.trim_start_matches('/').to_owned(), file.clone()))
+        };
+        Ok(listed.into_iter().filter_map(below).collect())
+    }
+
+    /// Removes the file at `path`; one that is gone already is no error.
+    pub(super) async fn remove(&self, path: &Path) -> Result<()> {
+        match self.store.delete(path).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(e) => Err(Error::Store { action: "remove", path: path.to_string(), source: e }),
+        }
     }
 
     /// URL of the table `name`.

@@ -22,6 +22,7 @@ use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use serde_json::json;
 
+use super::format::LOG_CLEANUP_PROPERTY;
 use super::lock::Lock;
 use super::patch::Patched;
 use super::snapshot::{DataFile, KEY_PROPERTY, Snapshot};
@@ -232,12 +233,15 @@ impl Writer {
     }
 
     /// What the log says of a commit: the batch, by which it is known again, and the command.
-    fn properties(&self, batch: &Batch) -> CommitProperties {
+    ///
+    /// Nothing but upkeep cleans the log, because nothing else knows the horizon.
+    pub(super) fn properties(&self, batch: &Batch) -> CommitProperties {
         let metadata = [("runrate.batch", &batch.id), ("runrate.command", &self.command)]
             .map(|(key, text)| (key.to_owned(), serde_json::Value::String(text.clone())));
         CommitProperties::default()
             .with_metadata(metadata)
-            .with_application_transaction(Transaction::new(app_id(&batch.id), 1))
+            .with_cleanup_expired_logs(Some(false))
+            .with_application_transaction(known(batch))
     }
 
     /// Tells readers of an object store that something was committed.
@@ -251,6 +255,11 @@ impl Writer {
     }
 }
 
+/// What a log says of a batch that its table holds.
+pub(super) fn known(batch: &Batch) -> Transaction {
+    Transaction::new(app_id(&batch.id), 1)
+}
+
 /// The name under which a batch is remembered in a table's log.
 fn app_id(batch_id: &str) -> String {
     format!("runrate:{batch_id}")
@@ -261,7 +270,9 @@ async fn committed(name: &TableName, table: &DeltaTable, batch_id: &str) -> Resu
     let log = table.log_store();
     let state = table.snapshot().map_err(failed)?;
     let found = state.transaction_version(log.as_ref(), app_id(batch_id)).await.map_err(failed)?;
-    Ok(found.and(table.version()).map(|version| version as i64))
+    // 0 takes back what was said before: the table was restored to a version without the batch.
+    let held = found.filter(|version| *version > 0);
+    Ok(held.and(table.version()).map(|version| version as i64))
 }
 
 /// The version that holds `batch`: that of `outcome`, or what the log knows after an error, as the
@@ -322,7 +333,10 @@ fn creation(name: &TableName, table: DeltaTable, layout: &Layout) -> Result<Crea
         .with_comment(layout.meaning.clone())
         .with_columns(wanted.fields().cloned())
         .with_raise_if_key_not_exists(false)
-        .with_configuration([(KEY_PROPERTY.to_owned(), Some(layout.key.join(",")))]))
+        .with_configuration([
+            (KEY_PROPERTY.to_owned(), Some(layout.key.join(","))),
+            (LOG_CLEANUP_PROPERTY.to_owned(), Some("false".to_owned())),
+        ]))
 }
 
 /// Writes `rows` to new data files; a panic of the store is an error.

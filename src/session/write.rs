@@ -406,7 +406,7 @@ async fn maintain(engine: &super::Engine, changes: &[Change]) {
         let outcome = async {
             let writer = engine.lake.writer("upkeep").await?;
             match writer.is_due(&change.name).await? {
-                true => Box::pin(writer.maintain(&change.name)).await,
+                true => Box::pin(writer.maintain(&change.name)).await.map(drop),
                 false => Ok(()),
             }
         };

@@ -58,6 +58,7 @@ mod salesforce;
 mod secrets;
 mod sync;
 mod torture;
+mod upkeep;
 mod wire;
 mod wire_limits;
 mod wire_login;

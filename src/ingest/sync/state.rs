@@ -64,6 +64,27 @@ impl State {
     }
 }
 
+/// Removes the states of all sources below `sources`; the names of those that had one.
+pub(super) fn forget(sources: &Path) -> Result<Vec<String>> {
+    let mut names = vec![];
+    let folders = match fs::read_dir(sources) {
+        Ok(folders) => folders,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(names),
+        Err(e) => return Err(Error::file("list", sources, e)),
+    };
+    for folder in folders {
+        let folder = folder.map_err(|e| Error::file("list", sources, e))?;
+        let path = folder.path().join("state.json");
+        match fs::remove_file(&path) {
+            Ok(()) => names.push(folder.file_name().to_string_lossy().into_owned()),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => return Err(Error::file("remove", &path, e)),
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
 /// The folder of one source; copies in it are removed when it is let go.
 #[derive(Debug)]
 pub(super) struct Folder {
