@@ -62,6 +62,7 @@ pub struct Config {
     pub threads: usize,
     pub refresh_interval_ms: u64,
     pub lock_timeout_ms: u64,
+    pub store_timeout_ms: u64,
     pub source_file_bytes_max: u64,
     pub quarantine_ratio_max: f64,
     pub corporate_currency: String,
@@ -126,6 +127,7 @@ impl Default for Config {
             threads: 0,
             refresh_interval_ms: 500,
             lock_timeout_ms: 30_000,
+            store_timeout_ms: 240_000,
             source_file_bytes_max: 2 << 30,
             quarantine_ratio_max: 0.05,
             corporate_currency: "USD".into(),
@@ -302,6 +304,12 @@ pub const SETTINGS: &[Setting] = &[
         0.0,
         3_600_000.0,
         "milliseconds a writer waits for another to finish",
+    ),
+    number(
+        "store_timeout_ms",
+        10.0,
+        3_600_000.0,
+        "milliseconds that an object store may take for one call of a lake, its retries included",
     ),
     number("source_file_bytes_max", 1_024.0, TIB, "bytes of one source file"),
     number(

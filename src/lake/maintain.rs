@@ -82,6 +82,7 @@ impl Writer {
         let failed = |action| move |e| Error::delta(name, action, e);
         let table = self.open(name).await?;
         checkpoints::create_checkpoint(&table, None).await.map_err(failed("checkpoint"))?;
+        self.check_held()?;
         // Full mode also removes what killed writers left; the lock keeps writers out meanwhile.
         table
             .vacuum()

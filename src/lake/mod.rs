@@ -5,8 +5,10 @@
 //! Reading never locks: a [`LakeTable`] is a snapshot pinned to one version.
 //! Writing goes through a [`Writer`], which holds the lake's writer lock from its making to its drop.
 
+mod deadline;
 mod draft;
 mod durable;
+mod lease;
 mod lock;
 mod made;
 mod maintain;
@@ -49,6 +51,9 @@ pub use write::Writer;
 
 /// Version of the layout on disk that this binary writes; the same major number opens.
 const FORMAT: &str = "1.0";
+
+/// How often an object store is looked through whether or not a writer told of a commit.
+const UNTOLD_SECONDS: i64 = 60;
 
 /// `schema.table` of the lake.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -137,7 +142,21 @@ impl Lake {
     /// # Errors
     /// [`Error::LakeFormat`] if a newer version wrote it; [`Error::Store`] if it cannot be reached.
     pub async fn open(config: &Config) -> Result<Self> {
-        let root = Root::open(&config.lake)?;
+        let limit = Duration::from_millis(config.store_timeout_ms);
+        Self::of(Root::open(&config.lake, limit)?, config).await
+    }
+
+    /// Opens the lake below `url` of `store`, a store that the caller has made and that knows
+    /// conditional puts, making the lake if it does not exist.
+    ///
+    /// # Errors
+    /// As [`Lake::open`].
+    pub async fn open_on(config: &Config, url: Url, store: Arc<dyn ObjectStore>) -> Result<Self> {
+        let limit = Duration::from_millis(config.store_timeout_ms);
+        Self::of(Root::of(url, store, limit), config).await
+    }
+
+    async fn of(root: Root, config: &Config) -> Result<Self> {
         check_format(&root).await?;
         let runtime = Arc::new(RuntimeEnv::default());
         runtime.register_object_store(&root.store_url, root.store.clone());
@@ -168,7 +187,8 @@ impl Lake {
     /// A token that changes with every commit of any writer; cheap enough to poll.
     ///
     /// On a local disk it is drawn from the times of the log directories, which any writer changes.
-    /// On an object store it is the object `_commits`, which Runrate's writers rewrite.
+    /// On an object store it is the object `_commits`, which Runrate's writers rewrite, and the
+    /// minute: the commit of a writer that died before it could say so is then seen too.
     ///
     /// # Errors
     /// [`Error::File`] or [`Error::Store`] if the lake cannot be read.
@@ -176,7 +196,8 @@ impl Lake {
         let root = &self.inner.root;
         let Some(dir) = &root.local else {
             let bytes = root.read_small(&root.path("_commits")?).await?.unwrap_or_default();
-            return Ok(String::from_utf8_lossy(&bytes).into_owned());
+            let told = String::from_utf8_lossy(&bytes).into_owned();
+            return Ok(format!("{told}/{}", Utc::now().timestamp() / UNTOLD_SECONDS));
         };
         let mut hasher = DefaultHasher::new();
         // What was made over SQL is all in one small file.
