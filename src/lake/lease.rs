@@ -197,3 +197,83 @@ impl Drop for Lease {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use object_store::memory::InMemory;
+    use object_store::throttle::{ThrottleConfig, ThrottledStore};
+
+    use super::*;
+
+    /// A store that takes its time, so that writers come in between.
+    fn root() -> Root {
+        let slow = Duration::from_millis(3);
+        let config = ThrottleConfig {
+            wait_get_per_call: slow,
+            wait_put_per_call: slow,
+            ..ThrottleConfig::default()
+        };
+        let store = Arc::new(ThrottledStore::new(InMemory::new(), config));
+        Root::of("memory:///lake/".parse().expect("a URL"), store, Duration::from_secs(60))
+    }
+
+    async fn take(root: &Root, me: &str, wait: Duration) -> std::result::Result<Lease, String> {
+        let (started, mut watched) = (Instant::now(), Watched::default());
+        loop {
+            match attempt(root, me, &mut watched).await.expect("the store works") {
+                Ok(lease) => return Ok(lease),
+                Err(holder) if started.elapsed() >= wait => return Err(holder),
+                Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
+            }
+        }
+    }
+
+    /// Eight writers at once; those that have the lease.
+    async fn race(root: &Root, wait: Duration) -> Vec<Lease> {
+        let writers = (0..8).map(|n| async move { take(root, &format!("writer {n}"), wait).await });
+        futures::future::join_all(writers).await.into_iter().flatten().collect()
+    }
+
+    fn die(lease: Lease) {
+        lease.renewal.abort();
+        std::mem::forget(lease);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_many_writers_one_has_it() {
+        let root = root();
+        let first = race(&root, Duration::ZERO).await;
+        assert_eq!(first.len(), 1, "where there is none");
+        drop(first);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let mut second = race(&root, Duration::ZERO).await;
+        assert_eq!(second.len(), 1, "where it is free");
+        die(second.pop().expect("one"));
+        let third = race(&root, LEASE + Duration::from_secs(2)).await;
+        assert_eq!(third.len(), 1, "where its holder is dead");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_living_holder_keeps_it_and_a_dead_one_finds_out() {
+        let root = root();
+        let living = take(&root, "living", Duration::ZERO).await.expect("free");
+        let waited = take(&root, "waiting", LEASE * 10).await.expect_err("held");
+        assert_eq!(waited, "living");
+        assert!(living.is_held());
+        let held = living.held.clone();
+        die(living);
+        let started = Instant::now();
+        let next = take(&root, "next", LEASE * 2).await.expect("taken over");
+        assert!(started.elapsed() >= LEASE, "not before it has run out");
+        assert!(next.is_held());
+        let old = Lease { held: held.clone(), renewal: tokio::spawn(renew(held)) };
+        assert!(!old.is_held(), "it has run out");
+        tokio::time::sleep(LEASE).await;
+        assert!(old.held.is_lost.load(Ordering::SeqCst), "and its renewal says so");
+        drop(old);
+        tokio::time::sleep(LEASE).await;
+        assert!(next.is_held(), "which does no harm to the new one");
+        let (text, _) = root.read_versioned(&next.held.path).await.expect("read").expect("there");
+        assert!(text.starts_with("next\n"), "{text}");
+    }
+}

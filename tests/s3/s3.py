@@ -4,6 +4,7 @@ import http.client
 import os
 import pathlib
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -19,8 +20,12 @@ START = "import sys; from moto.server import main; main(['-H', '127.0.0.1', '-p'
 class Bucket:
     """The bucket over plain HTTP; the server checks no signature."""
 
-    def __init__(self, port):
-        self.port = port
+    def __init__(self, port, process):
+        self.port, self.process = port, process
+
+    def pause(self, is_paused):
+        """Stops the server where it is, or lets it go on."""
+        self.process.send_signal(signal.SIGSTOP if is_paused else signal.SIGCONT)
 
     def ask(self, method, path, body=b"", headers=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
@@ -73,7 +78,7 @@ def serving(folder):
     with open(pathlib.Path(folder) / "s3.log", "w") as log:
         process = subprocess.Popen([sys.executable, "-c", START, str(port)], stdout=log, stderr=log)
     try:
-        bucket = Bucket(port)
+        bucket = Bucket(port, process)
         for _ in range(300):
             try:
                 if bucket.ask("PUT", "")[0] == 200:

@@ -240,6 +240,27 @@ def upkeep(base, bucket, environment):
     check(counts == [{"n": "37"}], f"and upkeep keeps all rows: {counts}")
 
 
+def stalls(base, bucket, environment):
+    """A server that stops answering in the middle of a load."""
+    wanted = Lake(str(base / "calm"), environment)
+    source = export(base / "stalls", 3)
+    wanted.ingest(source)
+    hurried = {**environment, "RUNRATE_STORE_TIMEOUT_MS": "2000"}
+    lake = Lake(f"s3://{BUCKET}/stalled", hurried)
+    process = lake.start("ingest", CRM, str(source))
+    time.sleep(2)
+    bucket.pause(True)
+    begun = time.monotonic()
+    said = process.communicate(timeout=60)[1]
+    took = time.monotonic() - begun
+    bucket.pause(False)
+    check(process.returncode == 1 and "no answer within 2000 ms" in said and took < 20,
+          f"a server that stalls ends the load in time: {took:.0f} s, {said.strip().splitlines()[-1]}")
+    lake = Lake(lake.place, environment)
+    lake.ingest(source)
+    compare(lake.everything(), wanted.everything(), "and the same again is exact")
+
+
 def demo(base, bucket, environment):
     lake = Lake(f"s3://{BUCKET}/demo", environment)
     words = ["demo", "--no-serve", "--scale", "0.1", "--dir"]
@@ -270,6 +291,7 @@ def main():
         same_batch_at_once(base, environment)
         kills(base, environment)
         upkeep(base, bucket, environment)
+        stalls(base, bucket, environment)
         demo(base, bucket, environment)
     return harness.verdict("s3", FAULTS)
 
