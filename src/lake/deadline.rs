@@ -58,7 +58,7 @@ fn each_in_time<T: Send + 'static>(
             Err(_) => Some((Err(late(limit)), None)),
         }
     };
-    futures::stream::unfold(Some(pieces), next).boxed()
+    futures::stream::unfold(Some(pieces), next).fuse().boxed()
 }
 
 /// `pieces`, which have to be `wanted` bytes together.
@@ -82,7 +82,7 @@ fn whole(
             }
         }
     };
-    futures::stream::unfold((Some(pieces), 0), next).boxed()
+    futures::stream::unfold((Some(pieces), 0), next).fuse().boxed()
 }
 
 fn short(location: &Path, wanted: u64, seen: u64) -> Error {
@@ -191,5 +191,34 @@ impl MultipartUpload for DeadlineUpload {
 
     async fn abort(&mut self) -> Result<()> {
         in_time(self.limit, self.upload.abort()).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_that_is_over_may_be_asked_again() {
+        let pieces = || futures::stream::iter([Ok(Bytes::from_static(b"abc"))]).boxed();
+        let timed = each_in_time(Duration::from_secs(1), pieces());
+        let mut whole = whole(Path::from("a"), 3, timed);
+        assert!(whole.next().await.is_some());
+        assert!(whole.next().await.is_none());
+        assert!(whole.next().await.is_none(), "the engine of Delta does");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_stalls_or_is_short_is_an_error() {
+        let limit = Duration::from_millis(50);
+        let mut never = each_in_time::<Bytes>(limit, futures::stream::pending().boxed());
+        let error = never.next().await.expect("an answer").expect_err("late");
+        assert!(error.to_string().contains("no answer within 50 ms"), "{error}");
+        assert!(never.next().await.is_none());
+        let pieces = futures::stream::iter([Ok(Bytes::from_static(b"abc"))]).boxed();
+        let mut short = whole(Path::from("a"), 4, pieces);
+        assert!(short.next().await.expect("three bytes").is_ok());
+        let error = short.next().await.expect("an answer").expect_err("short");
+        assert!(error.to_string().contains("after 3 of 4 bytes"), "{error}");
     }
 }
