@@ -208,7 +208,7 @@ mod tests {
         assert!(whole.next().await.is_none(), "the engine of Delta does");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn an_answer_that_stalls_or_is_short_is_an_error() {
         let limit = Duration::from_millis(50);
         let mut never = each_in_time::<Bytes>(limit, futures::stream::pending().boxed());

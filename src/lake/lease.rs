@@ -19,7 +19,7 @@ use super::store::Root;
 use crate::error::{Error, Result};
 
 /// How long the lease holds without being renewed; shorter than writers wait by default.
-pub(super) const LEASE: Duration = Duration::from_secs(20);
+pub(super) const LEASE: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 20 });
 /// How long giving it back may take; after that it runs out by itself.
 const RETURN: Duration = Duration::from_secs(5);
 
@@ -223,7 +223,7 @@ mod tests {
             match attempt(root, me, &mut watched).await.expect("the store works") {
                 Ok(lease) => return Ok(lease),
                 Err(holder) if started.elapsed() >= wait => return Err(holder),
-                Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             }
         }
     }
@@ -239,7 +239,7 @@ mod tests {
         std::mem::forget(lease);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn of_many_writers_one_has_it() {
         let root = root();
         let first = race(&root, Duration::ZERO).await;
@@ -253,11 +253,11 @@ mod tests {
         assert_eq!(third.len(), 1, "where its holder is dead");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_living_holder_keeps_it_and_a_dead_one_finds_out() {
         let root = root();
         let living = take(&root, "living", Duration::ZERO).await.expect("free");
-        let waited = take(&root, "waiting", LEASE * 10).await.expect_err("held");
+        let waited = take(&root, "waiting", LEASE * 2).await.expect_err("held");
         assert_eq!(waited, "living");
         assert!(living.is_held());
         let held = living.held.clone();
