@@ -5,6 +5,7 @@
 //! Reading never locks: a [`LakeTable`] is a snapshot pinned to one version.
 //! Writing goes through a [`Writer`], which holds the lake's writer lock from its making to its drop.
 
+mod bounds;
 mod deadline;
 mod draft;
 mod durable;
@@ -12,6 +13,7 @@ mod lease;
 mod lock;
 mod made;
 mod maintain;
+mod patch;
 mod provider;
 mod purge;
 mod snapshot;

@@ -18,9 +18,13 @@ use deltalake::parquet::file::properties::{EnabledStatistics, WriterProperties};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTable, DeltaTableError};
 use futures::{FutureExt, StreamExt};
+use object_store::ObjectStoreExt;
+use object_store::path::Path;
+use serde_json::json;
 
 use super::lock::Lock;
-use super::snapshot::{KEY_PROPERTY, Snapshot};
+use super::patch::Patched;
+use super::snapshot::{DataFile, KEY_PROPERTY, Snapshot};
 use super::store::files_of;
 use super::{Batch, Committed, Lake, Layout, TableName};
 use crate::error::{Error, Result};
@@ -395,7 +399,8 @@ async fn write_files(
     Ok((adds, count))
 }
 
-fn properties(snapshot: &Snapshot) -> WriterProperties {
+/// How the files of a table are written.
+pub(super) fn properties(snapshot: &Snapshot) -> WriterProperties {
     let sorted = snapshot.key_indices().into_iter().map(|index| SortingColumn {
         column_idx: index as i32,
         descending: false,
@@ -419,6 +424,45 @@ fn statistics_columns(snapshot: &Snapshot) -> Vec<String> {
         !is_text || field.name().ends_with("_id") || snapshot.key.contains(field.name())
     });
     kept.map(|field| field.name().clone()).collect()
+}
+
+/// Stores `patched`, which takes the place of `file`, and says what the log is to hold of it.
+pub(super) async fn add_patched(
+    table: &DeltaTable,
+    snapshot: &Snapshot,
+    file: &DataFile,
+    patched: Patched,
+) -> Result<Add> {
+    let state = table.snapshot().map_err(|e| Error::delta(&snapshot.name, "read", e))?;
+    let before = state.log_data().into_iter().find(|view| view.path() == file.relative);
+    let before = before.and_then(|view| serde_json::from_str(view.stats()?.as_ref()).ok());
+    let mut statistics = before.unwrap_or_else(|| json!({ "numRecords": file.rows }));
+    let kept = statistics_columns(snapshot);
+    for (name, bounds) in patched.bounds.iter().filter(|(name, _)| kept.contains(name)) {
+        bounds.put(&mut statistics, name);
+    }
+    let mut random = [0; 16];
+    getrandom::fill(&mut random)
+        .map_err(|e| Error::file("draw a name for", &file.relative, e.into()))?;
+    let path = format!("part-00000-{:032x}-c000.zstd.parquet", u128::from_be_bytes(random));
+    let size = patched.bytes.len() as i64;
+    let store = files_of(&table.log_store());
+    store.put(&Path::from(path.as_str()), patched.bytes.into()).await.map_err(|source| {
+        Error::Store { action: "write", path: format!("{}/{path}", snapshot.name), source }
+    })?;
+    Ok(Add {
+        path,
+        size,
+        partition_values: Default::default(),
+        modification_time: chrono::Utc::now().timestamp_millis(),
+        data_change: true,
+        stats: Some(statistics.to_string()),
+        tags: None,
+        deletion_vector: None,
+        base_row_id: None,
+        default_row_commit_version: None,
+        clustering_provider: None,
+    })
 }
 
 /// `batch` with the columns of `schema`, by name; a column it lacks is NULL.

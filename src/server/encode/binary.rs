@@ -1,5 +1,7 @@
 //! Numerics, dates and times in Postgres' binary form.
 
+use std::ops::Range;
+
 use super::text::with_digits;
 use crate::error::{Error, Result};
 
@@ -17,12 +19,51 @@ pub(super) fn begin_value(out: &mut Vec<u8>) -> usize {
 /// # Errors
 /// 54000 for a value of 1 GiB or more, which no client can take.
 pub(super) fn end_value(out: &mut [u8], start: usize) -> Result<()> {
-    let length = out.len() - start;
-    let Some(length) = i32::try_from(length).ok().filter(|length| *length < 1 << 30) else {
-        return Err(Error::statement("54000", format!("a value of {length} bytes is too long")));
-    };
+    let length = length_of(out.len() - start)?;
     out[start - 4..start].copy_from_slice(&length.to_be_bytes());
     Ok(())
+}
+
+/// A length and the bytes of a value.
+///
+/// # Errors
+/// As [`end_value`].
+#[inline]
+pub(super) fn put_bytes(out: &mut Vec<u8>, value: &[u8]) -> Result<()> {
+    let length = length_of(value.len())?;
+    out.reserve(4 + value.len());
+    out.extend_from_slice(&length.to_be_bytes());
+    out.extend_from_slice(value);
+    Ok(())
+}
+
+/// As [`put_bytes`], of the value at `part` of `all`.
+///
+/// A short value is copied with the bytes behind it, which are taken back: a copy of a length that
+/// the compiler knows costs a third of one of any length.
+///
+/// # Errors
+/// As [`end_value`].
+#[inline]
+pub(super) fn put_part(out: &mut Vec<u8>, all: &[u8], part: Range<usize>) -> Result<()> {
+    const SHORT: usize = 16;
+    let length = part.len();
+    let more = all.get(part.start..part.start + SHORT).filter(|_| length <= SHORT);
+    let Some(more) = more.and_then(|more| <&[u8; SHORT]>::try_from(more).ok()) else {
+        return put_bytes(out, &all[part]);
+    };
+    let mut both = [0; 4 + SHORT];
+    both[..4].copy_from_slice(&(length as i32).to_be_bytes());
+    both[4..].copy_from_slice(more);
+    let end = out.len() + 4 + length;
+    out.extend_from_slice(&both);
+    out.truncate(end);
+    Ok(())
+}
+
+fn length_of(bytes: usize) -> Result<i32> {
+    let length = i32::try_from(bytes).ok().filter(|length| *length < 1 << 30);
+    length.ok_or_else(|| Error::statement("54000", format!("a value of {bytes} bytes is too long")))
 }
 
 /// The length that says NULL.
@@ -43,33 +84,37 @@ pub(super) fn push_numeric(out: &mut Vec<u8>, value: i128, scale: i8) {
 
 /// A numeric of eight bytes by division alone; false, and nothing written, if it does not fit.
 fn push_small_numeric(out: &mut Vec<u8>, is_negative: bool, magnitude: u64, scale: i8) -> bool {
-    let Ok(places) = u32::try_from(scale) else { return false };
+    let Ok(places) = u16::try_from(scale) else { return false };
     let groups_behind_point = places.div_ceil(4);
-    let shift = 10_u64.pow(groups_behind_point * 4 - places);
+    let shift = [1, 1_000, 100, 10][usize::from(places % 4)];
     let Some(mut rest) = magnitude.checked_mul(shift) else { return false };
-    let (mut groups, mut count) = ([0_u16; 5], 0);
+    // Groups from the end of the message on; zeros that nothing follows are not written.
+    let (mut digits, mut at) = ([0; 18], 18);
+    let (mut groups, mut end) = (0, 18);
     while rest > 0 {
-        groups[count] = (rest % 10_000) as u16;
+        at -= 2;
+        digits[at..at + 2].copy_from_slice(&((rest % 10_000) as u16).to_be_bytes());
         rest /= 10_000;
-        count += 1;
+        groups += 1;
+        if end == at + 2 && digits[at..end] == [0, 0] {
+            end = at;
+        }
     }
-    let zeros = groups[..count].iter().take_while(|group| **group == 0).count();
-    let weight = if count == 0 { 0 } else { count as i16 - 1 - groups_behind_point as i16 };
+    let weight = if groups == 0 { 0 } else { groups - 1 - groups_behind_point as i16 };
     let sign = if is_negative { 0x4000 } else { 0 };
-    push_numeric_head(out, (count - zeros) as i16, weight, sign, scale);
-    for group in groups[zeros..count].iter().rev() {
-        out.extend_from_slice(&group.to_be_bytes());
-    }
+    let head = numeric_head(((end - at) / 2) as i16, weight, sign, scale);
+    digits[at - 8..at].copy_from_slice(&head);
+    out.extend_from_slice(&digits[at - 8..end]);
     true
 }
 
 /// Digits (count), weight of the first one, sign and scale.
-fn push_numeric_head(out: &mut Vec<u8>, count: i16, weight: i16, sign: u16, scale: i8) {
+fn numeric_head(count: i16, weight: i16, sign: u16, scale: i8) -> [u8; 8] {
     let [a, b] = count.to_be_bytes();
     let [c, d] = weight.to_be_bytes();
     let [e, f] = sign.to_be_bytes();
     let [g, h] = i16::from(scale.max(0)).to_be_bytes();
-    out.extend_from_slice(&[a, b, c, d, e, f, g, h]);
+    [a, b, c, d, e, f, g, h]
 }
 
 /// A numeric of any length from its decimal digits.
@@ -95,7 +140,7 @@ pub(super) fn push_long_numeric(out: &mut Vec<u8>, is_negative: bool, ascii: &[u
         _ => (0, 0),
     };
     let sign: u16 = if is_negative { 0x4000 } else { 0 };
-    push_numeric_head(out, count as i16, weight as i16, sign, scale);
+    out.extend_from_slice(&numeric_head(count as i16, weight as i16, sign, scale));
     for place in 0..count {
         out.extend_from_slice(&group(weight - place).to_be_bytes());
     }

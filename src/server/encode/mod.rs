@@ -9,6 +9,7 @@ mod column;
 pub mod copy;
 mod text;
 pub mod types;
+mod values;
 
 use chrono_tz::Tz;
 use datafusion::arrow::array::{Array, RecordBatch};

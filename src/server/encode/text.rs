@@ -91,6 +91,50 @@ fn push_shortest(out: &mut Vec<u8>, shortest: &str, is_below_exponents: bool) {
     out.extend_from_slice(&pair(u64::from(exponent.unsigned_abs())));
 }
 
+/// A decimal with all `scale` places.
+pub(super) fn push_numeric(out: &mut Vec<u8>, value: i128, scale: i8) {
+    match (u64::try_from(value.unsigned_abs()), u8::try_from(scale)) {
+        // Nearly all money: eight bytes of units and few places.
+        (Ok(units), Ok(places)) if places < 19 => push_money(out, value < 0, units, places),
+        _ => with_digits(value, |sign, digits| push_decimal(out, sign, digits, scale)),
+    }
+}
+
+/// As [`push_decimal`], two digits at a time from the end.
+fn push_money(out: &mut Vec<u8>, is_negative: bool, mut units: u64, places: u8) {
+    // A sign, a point and 20 digits.
+    let (mut text, mut at) = ([b'0'; 22], 22);
+    for _ in 0..places / 2 {
+        at -= 2;
+        text[at..at + 2].copy_from_slice(&pair(units));
+        units /= 100;
+    }
+    if places % 2 == 1 {
+        at -= 1;
+        text[at] = b'0' + (units % 10) as u8;
+        units /= 10;
+    }
+    if places > 0 {
+        at -= 1;
+        text[at] = b'.';
+    }
+    while units >= 10 {
+        at -= 2;
+        text[at..at + 2].copy_from_slice(&pair(units));
+        units /= 100;
+    }
+    // An even number of digits is written now, but the zero in front of a point is not.
+    if units > 0 || text.get(at).is_none_or(|next| *next == b'.') {
+        at -= 1;
+        text[at] = b'0' + units as u8;
+    }
+    if is_negative {
+        at -= 1;
+        text[at] = b'-';
+    }
+    out.extend_from_slice(&text[at..]);
+}
+
 /// Calls `put` with the sign of `value` and its digits, most significant first.
 pub(super) fn with_digits<R>(value: i128, put: impl FnOnce(bool, &[u8]) -> R) -> R {
     let mut buffer = itoa::Buffer::new();
@@ -241,6 +285,21 @@ mod tests {
             with_wide_digits(i256::MIN, |sign, digits| push_decimal(o, sign, digits, 76));
         });
         assert_eq!(wider.len(), "-5.".len() + 76);
+    }
+
+    #[test]
+    fn money_prints_as_any_decimal_does() {
+        let mut value: i128 = 1;
+        for at in 0..4_000_i128 {
+            value = (value * 6_364_136_223_846_793_005 + at) % 20_000_000_000_000_000_000;
+            let value = if at % 3 == 0 { -(value >> (at % 65)) } else { value >> (at % 65) };
+            for scale in [-2, 0, 1, 2, 3, 4, 9, 17, 18, 19, 38] {
+                let short = text(|o| push_numeric(o, value, scale));
+                let long = text(|o| with_digits(value, |s, d| push_decimal(o, s, d, scale)));
+                assert_eq!(short, long, "{value} with {scale} places");
+            }
+        }
+        assert_eq!(text(|o| push_numeric(o, -i128::from(u64::MAX), 18)), "-18.446744073709551615");
     }
 
     #[test]
