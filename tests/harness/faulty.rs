@@ -185,7 +185,8 @@ fn cut(payload: GetResultPayload, bytes: u64) -> GetResultPayload {
     let GetResultPayload::Stream(pieces) = payload else { return payload };
     let half = async move {
         let all: Vec<Bytes> = pieces.try_collect().await?;
-        Ok(Bytes::from(all.concat()).slice(..(bytes / 2) as usize))
+        let all: Vec<u8> = all.iter().flat_map(|piece| piece.to_vec()).collect();
+        Ok::<Bytes, Error>(Bytes::from(all).slice(..(bytes / 2) as usize))
     };
     GetResultPayload::Stream(half.into_stream().boxed())
 }
