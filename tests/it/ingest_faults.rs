@@ -154,7 +154,7 @@ async fn a_store_that_goes_wrong_at_any_call_loses_and_doubles_nothing() {
     for (call, n, fault) in &chosen {
         met += usize::from(bench.run(*call, *n, *fault).await);
     }
-    println!("{met} of {} faults met; calls {:?}", chosen.len(), bench.counts);
+    eprintln!("{met} of {} faults met; calls {:?}", chosen.len(), bench.counts);
     assert!(met * 10 >= chosen.len() * 9, "{met} of {} faults were met", chosen.len());
 }
 

@@ -80,7 +80,7 @@ fn bytes_below(folder: &Path) -> u64 {
 #[test]
 fn a_disk_that_is_full_is_told_and_loses_nothing() {
     let Some(large) = Disk::of(64 << 20) else {
-        println!("not tested here: a disk of a chosen size needs root, and the right to mount");
+        eprintln!("not tested here: a disk of a chosen size needs root, and the right to mount");
         return;
     };
     let whole = large.place.join("lake");
@@ -105,6 +105,6 @@ fn a_disk_that_is_full_is_told_and_loses_nothing() {
         }
         assert_eq!(state(&lake), wanted, "{bytes} bytes");
     }
-    println!("{full} of {sizes} disks were full; {needed} bytes are needed");
+    eprintln!("{full} of {sizes} disks were full; {needed} bytes are needed");
     assert!((sizes / 2..sizes).contains(&full), "{full} of {sizes} disks were full");
 }

@@ -169,7 +169,7 @@ fn a_kill_at_each_step_then_the_same_again_gives_exact_counts() {
             assert_eq!(state(&root), wanted, "{step}, kill {kill}; before the retry {opened}");
             std::fs::remove_dir_all(&root).expect("gone");
         }
-        println!("{step}: {met} of {kills} kills met it");
+        eprintln!("{step}: {met} of {kills} kills met it");
         assert!(met > 0, "{step}: no kill met it");
     }
 }
