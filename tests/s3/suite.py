@@ -263,7 +263,7 @@ def stalls(base, bucket, environment):
 
 def demo(base, bucket, environment):
     lake = Lake(f"s3://{BUCKET}/demo", environment)
-    words = ["demo", "--no-serve", "--scale", "0.1", "--dir"]
+    words = ["demo", "--no-serve", "--dir"]
     lake.run(*words, str(base / "demo"))
     counts = lake.query("SELECT count(*) AS n FROM crm.opportunities")
     check(int(counts[0]["n"]) > 50, f"the demo is made in the bucket: {counts}")
