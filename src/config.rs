@@ -63,6 +63,7 @@ pub struct Config {
     pub refresh_interval_ms: u64,
     pub lock_timeout_ms: u64,
     pub versions_kept_days: u32,
+    pub store_timeout_ms: u64,
     pub source_file_bytes_max: u64,
     pub quarantine_ratio_max: f64,
     pub corporate_currency: String,
@@ -128,6 +129,7 @@ impl Default for Config {
             refresh_interval_ms: 500,
             lock_timeout_ms: 30_000,
             versions_kept_days: 7,
+            store_timeout_ms: 240_000,
             source_file_bytes_max: 2 << 30,
             quarantine_ratio_max: 0.05,
             corporate_currency: "USD".into(),
@@ -310,6 +312,12 @@ pub const SETTINGS: &[Setting] = &[
         1.0,
         3_650.0,
         "days that earlier versions of tables can be read and restored; upkeep removes older ones",
+    ),
+    number(
+        "store_timeout_ms",
+        10.0,
+        3_600_000.0,
+        "milliseconds that an object store may take for one call of a lake, its retries included",
     ),
     number("source_file_bytes_max", 1_024.0, TIB, "bytes of one source file"),
     number(

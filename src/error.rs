@@ -169,6 +169,11 @@ impl Error {
             ),
             Self::Conflict { .. } => Some("Run the command again; nothing was written.".into()),
             Self::Query(source) => engine_hint(source),
+            _ if is_disk_full(&self.chain()) => Some(
+                "Make room on the disk that the path is on, then run the same command again: \
+                 what is there already is not doubled."
+                    .into(),
+            ),
             _ => None,
         }
     }
@@ -187,6 +192,11 @@ impl Error {
         }
         text
     }
+}
+
+/// Whether a disk had no room; libraries keep the number of the error to themselves.
+fn is_disk_full(chain: &str) -> bool {
+    ["No space left on device", "Disk quota exceeded"].iter().any(|text| chain.contains(text))
 }
 
 /// SQLSTATE of an engine error: by kind first, by its wording where the engine has no kind for it.

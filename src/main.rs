@@ -44,6 +44,7 @@ fn start(cli: Cli) -> Result<u8> {
     let mut config = Config::resolve(cli.config.as_deref(), &flags)?;
     config.log_format = cli.log_format.unwrap_or(config.log_format);
     telemetry::install(config.log_format);
+    telemetry::hush_known_panic();
     // Two providers are compiled in by dependencies; rustls must be told which one to use.
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         tracing::debug!("crypto provider installed before");

@@ -118,6 +118,19 @@ impl Engine {
         table_functions: Vec<TableFunctionDefinition>,
     ) -> Result<Arc<Self>> {
         let lake = Lake::open(&config).await?;
+        Self::open_on(lake, config, views, table_functions).await
+    }
+
+    /// The same over a lake that is open.
+    ///
+    /// # Errors
+    /// If its catalog cannot be loaded, or a table function is not a SELECT.
+    pub async fn open_on(
+        lake: Lake,
+        config: Config,
+        views: Vec<ViewDefinition>,
+        table_functions: Vec<TableFunctionDefinition>,
+    ) -> Result<Arc<Self>> {
         let spill = spill::SpillFolder::open(config.spill_dir.as_deref())?;
         let runtime = runtime(&config, spill.path())?;
         let workers = workers::Workers::new(config.threads_resolved())?;

@@ -23,3 +23,17 @@ pub fn install(format: LogFormat) {
     // Tests install it more than once in a process; the first one stays.
     drop(outcome);
 }
+
+/// Keeps one panic of a library off stderr, which is caught and comes on top of an error that is told.
+///
+/// object_store's buffered writer panics when an upload whose end has failed, as on a full disk, is
+/// aborted; delta-rs aborts it all the same, and catches that.
+pub fn hush_known_panic() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let is_in_writer = panic.location().is_some_and(|at| at.file().ends_with("buffered.rs"));
+        if !(is_in_writer && panic.payload_as_str() == Some("Already shut down")) {
+            usual(panic);
+        }
+    }));
+}

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::demo::{self, Options, QUERIES};
 use crate::error::{Error, Result};
 use crate::ingest::{self, Request};
+use crate::lake::Lake;
 use crate::server::{Server, roles};
 use crate::session::{CATALOG, Engine};
 
@@ -22,18 +23,20 @@ const ROLE: &str = "demo";
 struct Places {
     dir: PathBuf,
     exports: PathBuf,
-    lake: PathBuf,
+    lake: String,
     password: PathBuf,
     /// Says which company is here, and whether it is finished.
     marker: PathBuf,
 }
 
 impl Places {
-    fn of(dir: &Path) -> Self {
+    /// Those of a demo in `dir`, with the lake there or in the object store that `lake` names.
+    fn of(dir: &Path, lake: &str) -> Self {
+        let own = || dir.join("lake").to_string_lossy().into_owned();
         Self {
             dir: dir.to_owned(),
             exports: dir.join("exports"),
-            lake: dir.join("lake"),
+            lake: if lake.contains("://") { lake.to_owned() } else { own() },
             password: dir.join("password"),
             marker: dir.join("company"),
         }
@@ -42,10 +45,10 @@ impl Places {
 
 /// Makes the company unless it is there, then serves it.
 pub(super) async fn run(arguments: DemoArgs, config: Config) -> Result<u8> {
-    let places = Places::of(&arguments.dir);
+    let places = Places::of(&arguments.dir, &config.lake);
     let options = Options { scale: arguments.scale, seed: arguments.seed };
-    let lake = places.lake.to_string_lossy().into_owned();
-    let config = Config { lake, roles_file: Some(places.dir.join("roles")), ..config };
+    let config =
+        Config { lake: places.lake.clone(), roles_file: Some(places.dir.join("roles")), ..config };
     let engine = match is_made(&places, &options)? {
         true => engine(config).await?,
         false => make(&places, &options, config).await?,
@@ -89,15 +92,15 @@ fn marker(options: &Options, state: &str) -> String {
 
 /// Writes the exports and loads them; what an interrupted run left behind is made anew.
 async fn make(places: &Places, options: &Options, config: Config) -> Result<Arc<Engine>> {
+    if !places.marker.exists() && places.lake.contains("://") {
+        refuse_strange(&config).await?;
+    }
     fs::create_dir_all(&places.dir).map_err(|e| Error::file("create", &places.dir, e))?;
     write(&places.marker, &marker(options, "making"))?;
-    for old in [&places.exports, &places.lake] {
-        match fs::remove_dir_all(old) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::file("remove", old, e));
-            }
-            _ => {}
-        }
+    remove(&places.exports)?;
+    // In an object store the same batches again load what is missing.
+    if !places.lake.contains("://") {
+        remove(Path::new(&places.lake))?;
     }
     let company = demo::generate(&places.exports, options)?;
     let rows: u64 = company.files.iter().map(|(_, rows)| rows).sum();
@@ -116,6 +119,23 @@ async fn make(places: &Places, options: &Options, config: Config) -> Result<Arc<
     engine.refresh().await?;
     write(&places.marker, &marker(options, "made"))?;
     Ok(engine)
+}
+
+/// Refuses a lake in an object store that has tables, which no demo has made.
+async fn refuse_strange(config: &Config) -> Result<()> {
+    let tables = Lake::open(config).await?.tables().await?;
+    if tables.is_empty() {
+        return Ok(());
+    }
+    let reason = "holds tables that no demo made; choose another lake".to_owned();
+    Err(Error::Refused { subject: config.lake.clone(), reason })
+}
+
+fn remove(old: &Path) -> Result<()> {
+    match fs::remove_dir_all(old) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::file("remove", old, e)),
+        _ => Ok(()),
+    }
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

@@ -134,7 +134,7 @@ impl Lake {
     /// [`Error::Place`] if `to` holds something else; [`Error::LakeLocked`]; [`Error::Store`] if a
     /// file cannot be copied, when an earlier backup stays what it was.
     pub async fn backup(&self, to: &str) -> Result<BackedUp> {
-        let target = Root::open(to)?;
+        let target = Root::open(to, self.inner.store_limit)?;
         self.check_target(&target).await?;
         let wait = self.inner.lock_timeout;
         let _lock = lock::take(&target, Arc::default(), "backup", wait).await?;

@@ -271,7 +271,8 @@ impl Writer {
         if let Err(error) = Box::pin(self.lake.sweep(&mut made)).await {
             tracing::warn!(error = error.chain(), "old files were not removed");
         }
-        self.lake.put_made(&made).await?;
+        self.check_held()?;
+        self.lake.put_made(&before, &made).await?;
         self.mark().await
     }
 
@@ -317,10 +318,11 @@ impl Writer {
 
     /// After a commit to a table made over SQL: its new version counts.
     pub(super) async fn follow(&self, name: &TableName, version: i64) -> Result<()> {
-        let mut made = self.lake.made().await?.as_ref().clone();
-        let Some(table) = made.table(name).cloned() else { return Ok(()) };
+        let before = self.lake.made().await?;
+        let Some(table) = before.table(name).cloned() else { return Ok(()) };
+        let mut made = before.as_ref().clone();
         made.put(name, Some(MadeRelation::Table(MadeTable { version, ..table })));
-        self.lake.put_made(&made).await
+        self.lake.put_made(&before, &made).await
     }
 }
 

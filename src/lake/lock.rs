@@ -2,8 +2,8 @@
 //!
 //! On a local disk it is an operating-system lock on `<root>/_lock`, which the kernel lets go when
 //! its process ends, however it ends; the file's text names the holder.
-//! On an object store it is the object `_lock`, made by a conditional put, which another writer may
-//! take over once its holder has been silent for [`LEASE`].
+//! On an object store it is a lease (see [`super::lease`]), which another writer may take over once
+//! its holder has been silent for a while.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -11,31 +11,40 @@ use std::path::Path as FilePath;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use chrono::Utc;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
+use super::lease::{self, Lease};
 use super::store::Root;
 use crate::error::{Error, Result};
 
 const POLL: Duration = Duration::from_millis(50);
-/// How long a lease on an object store holds without being renewed.
-const LEASE: Duration = Duration::from_secs(120);
+/// Time between two looks at a lease, each of which is a request.
+const POLL_LEASE: Duration = Duration::from_millis(500);
 
 /// The lock; dropping it gives it back.
 #[derive(Debug)]
 pub(super) struct Lock {
     /// Keeps other tasks of this process out; the operating-system lock keeps out other processes.
     _task: OwnedMutexGuard<()>,
-    _held: Held,
+    held: Held,
+}
+
+impl Lock {
+    /// Whether no other writer can have it yet; a lock of the operating system is never lost.
+    pub(super) fn is_held(&self) -> bool {
+        match &self.held {
+            Held::File(_) => true,
+            Held::Lease(lease) => lease.is_held(),
+        }
+    }
 }
 
 #[derive(Debug)]
 enum Held {
     File(#[allow(dead_code)] File),
-    Lease(#[allow(dead_code)] Lease),
+    Lease(Lease),
 }
 
 /// Takes the lock of `root` for `command`, waiting at most `wait`.
@@ -54,15 +63,17 @@ pub(super) async fn take(
         .await
         .map_err(|_| refused("another command of this process".into()))?;
     let me = format!("{command} (pid {}, since {})", std::process::id(), Utc::now().to_rfc3339());
+    let mut watched = lease::Watched::default();
     loop {
         let attempt = match &root.local {
             Some(dir) => lock_file(&dir.join("_lock"), &me)?.map(Held::File),
-            None => lease(root, &me).await?.map(Held::Lease),
+            None => lease::attempt(root, &me, &mut watched).await?.map(Held::Lease),
         };
         match attempt {
-            Ok(held) => return Ok(Lock { _task: task, _held: held }),
+            Ok(held) => return Ok(Lock { _task: task, held }),
             Err(holder) if started.elapsed() >= wait => return Err(refused(holder)),
-            Err(_) => tokio::time::sleep(POLL).await,
+            Err(_) if root.local.is_some() => tokio::time::sleep(POLL).await,
+            Err(_) => tokio::time::sleep(POLL_LEASE).await,
         }
     }
 }
@@ -92,55 +103,4 @@ fn lock_file(path: &FilePath, me: &str) -> Result<std::result::Result<File, Stri
         }
         Err(std::fs::TryLockError::Error(e)) => Err(Error::file("lock", path, e)),
     }
-}
-
-#[derive(Debug)]
-struct Lease {
-    store: Arc<dyn ObjectStore>,
-    path: Path,
-    renewal: tokio::task::JoinHandle<()>,
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        self.renewal.abort();
-        let (store, path) = (self.store.clone(), self.path.clone());
-        // Without a runtime the lease runs out by itself.
-        if let Ok(handle) = tokio::runtime::Handle::try_current() {
-            handle.spawn(async move { store.delete(&path).await });
-        }
-    }
-}
-
-/// The lease, or who holds it.
-async fn lease(root: &Root, me: &str) -> Result<std::result::Result<Lease, String>> {
-    let path = root.path("_lock")?;
-    let failed = |action, source| Error::Store { action, path: path.to_string(), source };
-    let create = PutOptions::from(PutMode::Create);
-    match root.store.put_opts(&path, me.to_owned().into(), create).await {
-        Ok(_) => {}
-        Err(object_store::Error::AlreadyExists { .. }) => {
-            let Some(bytes) = root.read_small(&path).await? else { return Ok(Err(String::new())) };
-            let touched: DateTime<Utc> = match root.store.head(&path).await {
-                Ok(meta) => meta.last_modified,
-                Err(object_store::Error::NotFound { .. }) => return Ok(Err(String::new())),
-                Err(e) => return Err(failed("inspect", e)),
-            };
-            if Utc::now() - touched > chrono::Duration::seconds(LEASE.as_secs() as i64) {
-                root.store.delete(&path).await.map_err(|e| failed("remove", e))?;
-            }
-            return Ok(Err(String::from_utf8_lossy(&bytes).into_owned()));
-        }
-        Err(e) => return Err(failed("write", e)),
-    }
-    let (store, renewed, text) = (root.store.clone(), path.clone(), me.to_owned());
-    let renewal = tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(LEASE / 4).await;
-            if let Err(error) = store.put(&renewed, text.clone().into()).await {
-                tracing::warn!(%error, "lease not renewed");
-            }
-        }
-    });
-    Ok(Ok(Lease { store: root.store.clone(), path, renewal }))
 }

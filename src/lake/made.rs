@@ -182,24 +182,23 @@ impl Lake {
     /// [`Error::Store`] if the file cannot be read, [`Error::Definition`] if it is not understood.
     pub async fn made(&self) -> Result<std::sync::Arc<Made>> {
         let root = &self.inner.root;
-        let made = match root.read_small(&root.path(FILE)?).await? {
-            None => Made::default(),
-            Some(bytes) => serde_json::from_slice(&bytes).map_err(|e| Error::Definition {
-                name: FILE.to_owned(),
-                reason: format!("is not understood: {e}"),
-            })?,
-        };
-        Ok(std::sync::Arc::new(made))
+        let found = root.read_small(&root.path(FILE)?).await?;
+        Ok(std::sync::Arc::new(parse(found.as_deref())?))
     }
 
-    /// Puts `made` in the place of what there was; the instant of commit.
-    pub(super) async fn put_made(&self, made: &Made) -> Result<()> {
+    /// Puts `made` in the place of `before`; the instant of commit.
+    pub(super) async fn put_made(&self, before: &Made, made: &Made) -> Result<()> {
         let root = &self.inner.root;
         let bytes = serde_json::to_vec_pretty(made).map_err(|e| Error::Definition {
             name: FILE.to_owned(),
             reason: format!("cannot be written: {e}"),
         })?;
-        root.write_small(&root.path(FILE)?, bytes).await
+        let is_before =
+            |found: Option<&str>| parse(found.map(str::as_bytes)).is_ok_and(|now| now == *before);
+        match root.swap_small(&root.path(FILE)?, is_before, bytes).await? {
+            true => Ok(()),
+            false => Err(Error::Conflict { table: FILE.to_owned(), attempts: 1 }),
+        }
     }
 
     /// Removes the files of tables dropped long ago, and of transactions that ended without word.
@@ -255,4 +254,13 @@ impl Lake {
         }
         Ok(())
     }
+}
+
+/// What the file says; nothing if there is none.
+fn parse(bytes: Option<&[u8]>) -> Result<Made> {
+    let Some(bytes) = bytes else { return Ok(Made::default()) };
+    serde_json::from_slice(bytes).map_err(|e| Error::Definition {
+        name: FILE.to_owned(),
+        reason: format!("is not understood: {e}"),
+    })
 }

@@ -125,6 +125,7 @@ impl Writer {
             log = self.log(name).await?;
         }
         let expired = self.expired(name, &log).await?;
+        self.check_held()?;
         for file in expired.data.iter().chain(&expired.log) {
             self.lake.inner.root.remove(&file.location).await?;
         }

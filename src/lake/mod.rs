@@ -9,10 +9,12 @@ mod backup;
 mod bounds;
 mod compact;
 mod copy;
+mod deadline;
 mod draft;
 mod durable;
 mod format;
 mod history;
+mod lease;
 mod lock;
 mod made;
 mod maintain;
@@ -64,6 +66,9 @@ use snapshot::Snapshot;
 use store::Root;
 pub use verify::{Checked, Finding, Verified, by_batch};
 pub use write::Writer;
+
+/// How often an object store is looked through whether or not a writer told of a commit.
+const UNTOLD_SECONDS: i64 = 60;
 
 /// `schema.table` of the lake.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -139,6 +144,8 @@ pub struct Lake {
 struct Inner {
     root: Root,
     lock_timeout: Duration,
+    /// How long an object store may take for one call.
+    store_limit: Duration,
     /// How long old versions can be read, and how old a file that no version has must be to go.
     horizon: chrono::Duration,
     tasks: Arc<tokio::sync::Mutex<()>>,
@@ -152,13 +159,18 @@ struct Inner {
     loaded: Mutex<BTreeMap<TableName, (DeltaTable, Arc<LakeTable>)>>,
 }
 
+/// How long an object store may take for one call.
+fn limit(config: &Config) -> Duration {
+    Duration::from_millis(config.store_timeout_ms)
+}
+
 impl Lake {
     /// Opens the lake that `config` names, making it if it does not exist.
     ///
     /// # Errors
     /// [`Error::LakeFormat`] if a newer version wrote it; [`Error::Store`] if it cannot be reached.
     pub async fn open(config: &Config) -> Result<Self> {
-        Self::open_if(config, true).await
+        Self::of(Root::open(&config.lake, limit(config))?, config, true).await
     }
 
     /// Opens the lake that `config` names, which must be there.
@@ -171,11 +183,19 @@ impl Lake {
             let reason = "there is no such directory".to_owned();
             return Err(Error::Place { place: place.clone(), reason });
         }
-        Self::open_if(config, false).await
+        Self::of(Root::open(place, limit(config))?, config, false).await
     }
 
-    async fn open_if(config: &Config, makes: bool) -> Result<Self> {
-        let root = Root::open(&config.lake)?;
+    /// Opens the lake below `url` of `store`, a store that the caller has made and that knows
+    /// conditional puts, making the lake if it does not exist.
+    ///
+    /// # Errors
+    /// As [`Lake::open`].
+    pub async fn open_on(config: &Config, url: Url, store: Arc<dyn ObjectStore>) -> Result<Self> {
+        Self::of(Root::of(url, store, limit(config)), config, true).await
+    }
+
+    async fn of(root: Root, config: &Config, makes: bool) -> Result<Self> {
         format::check(&root, makes).await?;
         let is_backup = root.read_small(&root.path(backup::MANIFEST)?).await?.is_some();
         let began_at = restore::began_at(&root).await?;
@@ -185,6 +205,7 @@ impl Lake {
             inner: Arc::new(Inner {
                 root,
                 lock_timeout: Duration::from_millis(config.lock_timeout_ms),
+                store_limit: limit(config),
                 horizon: chrono::Duration::days(i64::from(config.versions_kept_days)),
                 tasks: Arc::default(),
                 runtime,
@@ -211,7 +232,8 @@ impl Lake {
     /// A token that changes with every commit of any writer; cheap enough to poll.
     ///
     /// On a local disk it is drawn from the times of the log directories, which any writer changes.
-    /// On an object store it is the object `_commits`, which Runrate's writers rewrite.
+    /// On an object store it is the object `_commits`, which Runrate's writers rewrite, and the
+    /// minute: the commit of a writer that died before it could say so is then seen too.
     ///
     /// # Errors
     /// [`Error::File`] or [`Error::Store`] if the lake cannot be read.
@@ -219,7 +241,8 @@ impl Lake {
         let root = &self.inner.root;
         let Some(dir) = &root.local else {
             let bytes = root.read_small(&root.path("_commits")?).await?.unwrap_or_default();
-            return Ok(String::from_utf8_lossy(&bytes).into_owned());
+            let told = String::from_utf8_lossy(&bytes).into_owned();
+            return Ok(format!("{told}/{}", Utc::now().timestamp() / UNTOLD_SECONDS));
         };
         let mut hasher = DefaultHasher::new();
         // What was made over SQL is all in one small file.

@@ -79,6 +79,7 @@ impl Writer {
     pub async fn purge(&self, name: &TableName) -> Result<()> {
         let failed = |action| move |e| Error::delta(name, action, e);
         let table = self.open(name).await?;
+        self.check_held()?;
         let (mut table, _) = table
             .vacuum()
             .with_retention_period(Duration::zero())

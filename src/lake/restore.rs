@@ -13,7 +13,7 @@ use futures::TryStreamExt;
 use super::backup::{File, Manifest};
 use super::copy::{content, copy};
 use super::store::Root;
-use super::{format, lock, made};
+use super::{format, limit, lock, made};
 use crate::config::Config;
 use crate::error::{Error, Result};
 
@@ -45,7 +45,7 @@ pub async fn restore(config: &Config, from: &str, to: &str) -> Result<Restored> 
     if !is_remote && !std::path::Path::new(from).is_dir() {
         return Err(refused(from, "there is no such directory"));
     }
-    let source = Root::open(from)?;
+    let source = Root::open(from, limit(config))?;
     let Some(manifest) = Manifest::read(&source).await? else {
         return Err(refused(from, "it is no backup: it has no file _backup.json"));
     };
@@ -54,7 +54,7 @@ pub async fn restore(config: &Config, from: &str, to: &str) -> Result<Restored> 
         let known = format::FORMAT.to_owned();
         return Err(Error::LakeFormat { root: from.to_owned(), found, known });
     }
-    let target = Root::open(to)?;
+    let target = Root::open(to, limit(config))?;
     let mark = format!("backup of {}\n", manifest.made_at.to_rfc3339());
     check_target(&target, &mark).await?;
     let wait = Duration::from_millis(config.lock_timeout_ms);

@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use deltalake::logstore::LogStoreRef;
 use deltalake::{DeltaTable, DeltaTableBuilder};
 use futures::TryStreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, UpdateVersion};
 use url::Url;
 
 use super::TableName;
+use super::deadline::Deadline;
 use super::durable::Durable;
 use crate::error::{Error, Result};
 
@@ -30,10 +32,11 @@ pub(super) struct Root {
 }
 
 impl Root {
-    /// Opens `place`, a directory (made if missing) or an `s3://` URL.
-    pub(super) fn open(place: &str) -> Result<Self> {
+    /// Opens `place`, a directory (made if missing) or an `s3://` URL whose store has to answer
+    /// each call within `limit`.
+    pub(super) fn open(place: &str, limit: Duration) -> Result<Self> {
         if place.contains("://") && !place.starts_with("file://") {
-            return Self::remote(place);
+            return Self::remote(place, limit);
         }
         let dir = PathBuf::from(place.strip_prefix("file://").unwrap_or(place));
         std::fs::create_dir_all(&dir).map_err(|e| Error::file("create", &dir, e))?;
@@ -48,16 +51,22 @@ impl Root {
         Ok(Self { url, store_url, store, local: Some(dir) })
     }
 
-    fn remote(place: &str) -> Result<Self> {
+    /// The root at `url` of a store that was made elsewhere.
+    pub(super) fn of(url: Url, store: Arc<dyn ObjectStore>, limit: Duration) -> Self {
+        let mut store_url = url.clone();
+        store_url.set_path("/");
+        let store = Arc::new(Deadline::new(store, limit));
+        Self { url, store_url, store, local: None }
+    }
+
+    fn remote(place: &str, limit: Duration) -> Result<Self> {
         deltalake::aws::register_handlers(None);
         let url = Url::parse(&format!("{}/", place.trim_end_matches('/')))
             .map_err(|e| bad_url(place, &e.to_string()))?;
         let log = DeltaTableBuilder::from_url(url.clone())
             .and_then(|builder| builder.build_storage())
             .map_err(|e| bad_url(place, &e.to_string()))?;
-        let mut store_url = url.clone();
-        store_url.set_path("/");
-        Ok(Self { url, store_url, store: log.root_object_store(None), local: None })
+        Ok(Self::of(url, log.root_object_store(None), limit))
     }
 
     /// Path of `parts` below the root, from the root of the store.
@@ -117,6 +126,54 @@ impl Root {
             Ok(found) => Ok(Some(found.bytes().await.map_err(failed)?.to_vec())),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Text of the small object at `path` with the version that a conditional put names.
+    pub(super) async fn read_versioned(
+        &self,
+        path: &Path,
+    ) -> Result<Option<(String, UpdateVersion)>> {
+        let failed = |e| Error::Store { action: "read", path: path.to_string(), source: e };
+        let found = match self.store.get(path).await {
+            Ok(found) => found,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        let (e_tag, version) = (found.meta.e_tag.clone(), found.meta.version.clone());
+        let bytes = found.bytes().await.map_err(failed)?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Ok(Some((text, UpdateVersion { e_tag, version })))
+    }
+
+    /// Puts `new` in the place of what `is_seen` knows, where nothing else has come in between;
+    /// whether it did.
+    ///
+    /// The one writer of a local lake needs no condition; an object store is asked for it.
+    pub(super) async fn swap_small(
+        &self,
+        path: &Path,
+        is_seen: impl FnOnce(Option<&str>) -> bool,
+        new: Vec<u8>,
+    ) -> Result<bool> {
+        if self.local.is_some() {
+            return self.write_small(path, new).await.map(|()| true);
+        }
+        let now = self.read_versioned(path).await?;
+        if !is_seen(now.as_ref().map(|(text, _)| text.as_str())) {
+            return Ok(false);
+        }
+        let mode = now.map_or(PutMode::Create, |(_, version)| PutMode::Update(version));
+        let put = self.store.put_opts(path, new.clone().into(), PutOptions::from(mode)).await;
+        let Err(error) = put else { return Ok(true) };
+        // The answer may have been lost, or be to the second of two attempts.
+        if self.read_small(path).await?.is_some_and(|found| found == new) {
+            return Ok(true);
+        }
+        match error {
+            object_store::Error::AlreadyExists { .. }
+            | object_store::Error::Precondition { .. } => Ok(false),
+            source => Err(Error::Store { action: "write", path: path.to_string(), source }),
         }
     }
 

@@ -9,7 +9,7 @@ use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
 use deltalake::datafile::writer::{DeltaWriter, WriterConfig};
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
-use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
+use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
 use deltalake::kernel::{Action, Add, Remove, StructField, StructType, Transaction};
 use deltalake::operations::create::CreateBuilder;
 use deltalake::parquet::basic::{Compression, ZstdLevel};
@@ -40,12 +40,26 @@ const ROW_GROUP_ROWS: usize = 256 << 10;
 pub struct Writer {
     pub(super) lake: Lake,
     command: String,
-    _lock: Lock,
+    lock: Lock,
 }
 
 impl Writer {
     pub(super) fn new(lake: Lake, lock: Lock, command: &str) -> Self {
-        Self { lake, command: command.to_owned(), _lock: lock }
+        Self { lake, command: command.to_owned(), lock }
+    }
+
+    /// Refuses to go on once another writer may have taken this one for dead.
+    ///
+    /// # Errors
+    /// [`Error::LakeLocked`].
+    pub(super) fn check_held(&self) -> Result<()> {
+        match self.lock.is_held() {
+            true => Ok(()),
+            false => Err(Error::LakeLocked {
+                holder: "another writer: the lease was not renewed in time".into(),
+                waited_ms: 0,
+            }),
+        }
     }
 
     /// The table `name` at its newest version.
@@ -218,6 +232,7 @@ impl Writer {
         batch: &Batch,
         mode: SaveMode,
     ) -> Result<i64> {
+        self.check_held()?;
         let actions: Vec<Action> = removes
             .into_iter()
             .map(Action::Remove)
@@ -238,7 +253,10 @@ impl Writer {
     pub(super) fn properties(&self, batch: &Batch) -> CommitProperties {
         let metadata = [("runrate.batch", &batch.id), ("runrate.command", &self.command)]
             .map(|(key, text)| (key.to_owned(), serde_json::Value::String(text.clone())));
+        // What was read is what is committed upon: a commit that came in between may hold the same
+        // keys, which the log cannot see.
         CommitProperties::default()
+            .with_max_retries(0)
             .with_metadata(metadata)
             .with_cleanup_expired_logs(Some(false))
             .with_application_transaction(known(batch))
@@ -291,8 +309,16 @@ async fn settled(
     drop(newest.update_state().await);
     match committed(name, &newest, &batch.id).await {
         Ok(Some(version)) => Ok(version),
+        _ if is_conflict(&error) => Err(Error::Conflict { table: name.to_string(), attempts: 1 }),
         _ => Err(Error::delta(name, "commit", error)),
     }
+}
+
+/// Whether another commit came in between.
+fn is_conflict(error: &DeltaTableError) -> bool {
+    use TransactionError as T;
+    let DeltaTableError::Transaction { source } = error else { return false };
+    matches!(source, T::VersionAlreadyExists(_) | T::CommitConflict(_) | T::MaxCommitAttempts(_))
 }
 
 /// The outcome for a batch that is in the table already.

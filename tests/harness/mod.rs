@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 mod binary;
+pub mod faulty;
 pub mod workbook;
 
 use std::net::SocketAddr;
