@@ -22,6 +22,8 @@ mod write;
 #[cfg(test)]
 mod made_tests;
 #[cfg(test)]
+mod patch_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
