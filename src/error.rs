@@ -214,7 +214,9 @@ fn engine_sqlstate(error: &DataFusionError) -> &'static str {
         }
         DataFusionError::NotImplemented(_) => "0A000",
         DataFusionError::ArrowError(arrow, _) => arrow_sqlstate(arrow),
-        DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => "58030",
+        DataFusionError::ObjectStore(_)
+        | DataFusionError::IoError(_)
+        | DataFusionError::ParquetError(_) => "58030",
         DataFusionError::External(source) => {
             source.downcast_ref::<Error>().map_or("XX000", Error::sqlstate)
         }
@@ -243,6 +245,7 @@ fn arrow_sqlstate(error: &datafusion::arrow::error::ArrowError) -> &'static str 
         A::InvalidArgumentError(_) => "22023",
         A::ComputeError(text) if text.contains("square root of a negative") => "2201F",
         A::NotYetImplemented(_) => "0A000",
+        A::ParquetError(_) | A::IoError(..) => "58030",
         _ => "XX000",
     }
 }

@@ -124,9 +124,10 @@ fn said(value: &ScalarValue) -> Option<Value> {
         }
         ScalarValue::TimestampMicrosecond(value, zone) => {
             let instant = chrono::DateTime::from_timestamp_micros((*value)?)?;
-            let form =
-                if zone.is_some() { "%Y-%m-%dT%H:%M:%S%.3fZ" } else { "%Y-%m-%d %H:%M:%S%.3f" };
-            json!(instant.format(form).to_string())
+            let fraction = if instant.timestamp_subsec_nanos() == 0 { "" } else { "%.3f" };
+            let (between, end) = if zone.is_some() { ("T", "Z") } else { (" ", "") };
+            let form = format!("%Y-%m-%d{between}%H:%M:%S{fraction}{end}");
+            json!(instant.format(&form).to_string())
         }
         ScalarValue::Decimal128(value, _, scale) => {
             json!((*value)? as f64 / 10_f64.powi(i32::from(*scale)))

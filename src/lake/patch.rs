@@ -149,8 +149,10 @@ impl Stored {
             target.close().map_err(failed)?;
         }
         let bytes = file.into_inner().map_err(failed)?;
-        let names = part.fields().iter().map(|field| field.name().clone());
-        Ok(Patched { bytes, bounds: names.zip(bounds).collect() })
+        // Lists and records have no bounds, and their values' are not theirs.
+        let known = part.fields().iter().zip(bounds).filter(|(f, _)| !f.data_type().is_nested());
+        let bounds = known.map(|(field, bounds)| (field.name().clone(), bounds)).collect();
+        Ok(Patched { bytes, bounds })
     }
 
     /// For each column of the table: where its pages are copied from, or that they are made anew.

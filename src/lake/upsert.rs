@@ -75,6 +75,10 @@ impl Writer {
         }
         let snapshot = Arc::new(snapshot);
         let incoming = Arc::new(Incoming::collect(&snapshot, rows).await?);
+        if incoming.batch.num_rows() == 0 {
+            let version = snapshot.version;
+            return Ok(Committed { version, rows_loaded: 0, rows_duplicate: 0 });
+        }
         let (mut adds, mut rewritten) = (vec![], vec![]);
         let mut states = vec![State::New; incoming.batch.num_rows()];
         let files = snapshot.files.iter().filter(|file| !incoming.is_beyond(file));
