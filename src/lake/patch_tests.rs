@@ -123,7 +123,7 @@ async fn a_patched_file_holds_and_tells_what_a_new_one_would() {
     for sql in [
         "SELECT * FROM deals ORDER BY deal_id",
         "SELECT * FROM deals WHERE deal_id IN ('d0000097', 'd0200000', 'd0269951') ORDER BY deal_id",
-        "SELECT * FROM deals WHERE owner_id = 'u7' AND units < 0 ORDER BY deal_id",
+        "SELECT * FROM deals WHERE owner_id = 'u7' AND units < 200 ORDER BY deal_id",
         "SELECT min(updated_at), max(updated_at), min(close_date), max(units), count(share) FROM deals",
         "SELECT count(*) FROM deals WHERE updated_at >= '2023-11-15T01:00:00Z'",
     ] {

@@ -96,10 +96,20 @@ class Lake:
         for part in ("\n" + text).split("\n==")[1:]:
             name, _, rows = part.partition("\n")
             rows = csv.DictReader(io.StringIO(rows))
+            rows = [{**row, "file": os.path.basename(row["file"])} if "file" in row else row for row in rows]
             kept = [tuple(sorted((k, v) for k, v in row.items() if k not in WHEN)) for row in rows]
             if kept:
                 found[name] = sorted(kept)
         return found
+
+
+def settled(found):
+    """The same, whichever of two runs of a load brought a row: the second counts it as a duplicate."""
+    def one(row):
+        row = dict(row)
+        there = [int(row.pop(name)) for name in ("rows_loaded", "rows_duplicate") if name in row]
+        return tuple(sorted({**row, "rows_there": str(sum(there))}.items()))
+    return {name: sorted(map(one, rows)) if name.startswith("ops.") else rows for name, rows in found.items()}
 
 
 def export(folder, seed):
@@ -188,7 +198,7 @@ def kills(base, environment):
     local = Lake(str(base / "unharmed"), environment)
     source = export(base / "kills", 2)
     local.ingest(source)
-    wanted = local.everything()
+    wanted = settled(local.everything())
     started = time.monotonic()
     Lake(f"s3://{BUCKET}/timed", environment).ingest(source)
     # Several at once are slower than one alone.
@@ -198,8 +208,8 @@ def kills(base, environment):
             f"s3://{BUCKET}/killed-{n}", (n + 0.5) / count, took, source, environment), range(count)))
     met = sum(end[0] for end in ends)
     check(met >= 2, f"{met} of {count} kills met a running load")
-    wrong = [number for number, end in enumerate(ends) if end[1] != wanted]
-    check(not wrong, f"each lake is exact after the same load again: wrong {wrong}")
+    for number, (_, found) in enumerate(ends):
+        compare(settled(found), wanted, f"lake {number} is exact after the same load again")
 
 
 def serves(base, bucket, environment):
@@ -258,7 +268,7 @@ def stalls(base, bucket, environment):
           f"a server that stalls ends the load in time: {took:.0f} s, {said.strip().splitlines()[-1]}")
     lake = Lake(lake.place, environment)
     lake.ingest(source)
-    compare(lake.everything(), wanted.everything(), "and the same again is exact")
+    compare(settled(lake.everything()), settled(wanted.everything()), "and the same again is exact")
 
 
 def demo(base, bucket, environment):
