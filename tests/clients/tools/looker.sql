@@ -2,7 +2,7 @@
 
 -- rows 1
 SELECT 1 AS test, current_schemas(true) AS schemas;
--- rows 8
+-- rows $COLLECT_VIEWS
 -- has pipeline_snapshot
 SELECT c.relname, array(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 ORDER BY a.attnum) AS columns
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'collect' AND c.relkind = 'v' ORDER BY 1;
