@@ -138,8 +138,9 @@ impl Writer {
         Ok(Some(counts))
     }
 
-    /// The rows of `files` in the order of the key; one file after the other if there is none.
-    fn merged(
+    /// The rows of `files`, with the columns of the table, in the order of the key; one file after
+    /// the other if there is none.
+    pub(super) fn merged(
         &self,
         snapshot: &Snapshot,
         files: &[&DataFile],

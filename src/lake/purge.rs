@@ -11,7 +11,6 @@ use deltalake::protocol::{SaveMode, checkpoints};
 use futures::{StreamExt, TryStreamExt};
 
 use super::snapshot::Snapshot;
-use super::upsert::read;
 use super::write::removes;
 use super::{Batch, TableName, Writer};
 use crate::error::{Error, Result};
@@ -31,7 +30,7 @@ impl Writer {
         let snapshot = Snapshot::of(name, &table)?;
         let mut found = BTreeSet::new();
         for file in &snapshot.files {
-            let mut batches = read(self, &snapshot, file)?;
+            let mut batches = self.merged(&snapshot, &[file])?;
             while let Some(batch) = batches.try_next().await? {
                 if look(&batch)? {
                     found.insert(file.relative.clone());
@@ -61,7 +60,7 @@ impl Writer {
         let mut adds = vec![];
         for file in snapshot.files.iter().filter(|file| files.contains(&file.relative)) {
             let change = change.clone();
-            let changed = read(self, &snapshot, file)?.map(move |stored| Ok(change(stored?)?));
+            let changed = self.merged(&snapshot, &[file])?.map(move |stored| Ok(change(stored?)?));
             let rows = RecordBatchStreamAdapter::new(snapshot.schema.clone(), changed);
             adds.extend(self.write_files(&table, &snapshot, Box::pin(rows)).await?.0);
         }

@@ -17,12 +17,7 @@ use datafusion::arrow::compute::{
 };
 use datafusion::arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
 use datafusion::arrow::row::{RowConverter, SortField};
-use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::{FileScanConfigBuilder, ParquetSource};
-use datafusion::datasource::source::DataSourceExec;
-use datafusion::execution::object_store::ObjectStoreUrl;
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use deltalake::DeltaTable;
 use deltalake::kernel::Add;
@@ -32,7 +27,7 @@ use object_store::ObjectStoreExt;
 
 use super::patch::{Patch, Patched, Stored};
 use super::snapshot::{DataFile, Snapshot};
-use super::write::{add_patched, all_duplicate, conform, removes};
+use super::write::{add_patched, all_duplicate, committed, conform, removes};
 use super::{Batch, Committed, TableName, Writer};
 use crate::error::{Error, Result};
 
@@ -65,7 +60,7 @@ impl Writer {
             let reason = "has no key to merge by".to_owned();
             return Err(Error::Definition { name: name.to_string(), reason });
         }
-        if let Some(version) = self.committed(name, &batch.id).await? {
+        if let Some(version) = committed(name, &table, &batch.id).await? {
             return all_duplicate(rows, version).await;
         }
         if snapshot.files.is_empty() {
@@ -281,20 +276,4 @@ fn differ(new: &ArrayRef, old: &ArrayRef) -> Result<Vec<bool>> {
 
 fn columns(batch: &RecordBatch, indices: &[usize]) -> Vec<ArrayRef> {
     indices.iter().map(|index| batch.column(*index).clone()).collect()
-}
-
-/// The rows of `file`, in their order, with the columns of the table.
-pub(super) fn read(
-    writer: &Writer,
-    snapshot: &Snapshot,
-    file: &DataFile,
-) -> Result<SendableRecordBatchStream> {
-    let inner = &writer.lake.inner;
-    let source = Arc::new(ParquetSource::new(snapshot.schema.clone()));
-    let store = ObjectStoreUrl::parse(inner.root.store_url.as_str())?;
-    let config = FileScanConfigBuilder::new(store, source)
-        .with_file(PartitionedFile::new_from_meta(file.meta.clone()))
-        .build();
-    let task = TaskContext::default().with_runtime(inner.runtime.clone());
-    Ok(DataSourceExec::from_data_source(config).execute(0, Arc::new(task))?)
 }

@@ -283,7 +283,12 @@ fn app_id(batch_id: &str) -> String {
     format!("runrate:{batch_id}")
 }
 
-async fn committed(name: &TableName, table: &DeltaTable, batch_id: &str) -> Result<Option<i64>> {
+/// The version of `table` that holds the batch, if one does.
+pub(super) async fn committed(
+    name: &TableName,
+    table: &DeltaTable,
+    batch_id: &str,
+) -> Result<Option<i64>> {
     let failed = |e| Error::delta(name, "read", e);
     let log = table.log_store();
     let state = table.snapshot().map_err(failed)?;

@@ -80,17 +80,23 @@ fn split(ticks: i64, second: i64) -> (i64, u64) {
     (seconds, micros.unsigned_abs())
 }
 
-/// Hours, minutes and seconds, and a fraction if there is one.
-fn push_clock(out: &mut Vec<u8>, seconds: u64, micros: u64) {
-    let hours = seconds / 3_600;
+/// `08:15:30`; the hours without their hundreds.
+#[inline]
+fn clock(seconds: u64) -> [u8; 8] {
+    let [h, i] = pair(seconds / 3_600);
     let [m, n] = pair(seconds / 60 % 60);
     let [s, t] = pair(seconds % 60);
+    [h, i, b':', m, n, b':', s, t]
+}
+
+/// Hours, minutes and seconds, and a fraction if there is one.
+fn push_clock(out: &mut Vec<u8>, seconds: u64, micros: u64) {
+    let (hours, text) = (seconds / 3_600, clock(seconds));
     if hours < 100 {
-        let [h, i] = pair(hours);
-        out.extend_from_slice(&[h, i, b':', m, n, b':', s, t]);
+        out.extend_from_slice(&text);
     } else {
         push_integer(out, hours);
-        out.extend_from_slice(&[b':', m, n, b':', s, t]);
+        out.extend_from_slice(&text[2..]);
     }
     if micros > 0 {
         let ([a, b], [c, d], [e, f]) =
@@ -114,12 +120,9 @@ pub(super) fn push_timestamp(
     let days = seconds.div_euclid(DAY_SECONDS) + of_day.div_euclid(DAY_SECONDS);
     if let (Some(date), 0, None | Some(0)) = (kept(days), micros, offset_seconds) {
         // Nearly all there are, in one piece.
-        let [h, i] = pair(of_day.unsigned_abs() / 3_600);
-        let [m, n] = pair(of_day.unsigned_abs() / 60 % 60);
-        let [s, t] = pair(of_day.unsigned_abs() % 60);
         let mut text = *b"0000-00-00 00:00:00+00";
         text[..10].copy_from_slice(date);
-        text[11..19].copy_from_slice(&[h, i, b':', m, n, b':', s, t]);
+        text[11..19].copy_from_slice(&clock(of_day.unsigned_abs()));
         out.extend_from_slice(&text);
         if offset_seconds.is_none() {
             out.truncate(out.len() - b"+00".len());
