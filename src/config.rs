@@ -266,7 +266,7 @@ pub const SETTINGS: &[Setting] = &[
         "memory_pool_bytes_max",
         16_777_216.0,
         TIB,
-        "bytes of memory all queries may hold together",
+        "bytes of memory all queries may hold together, each at most twice what is still free",
     ),
     number(
         "memory_process_bytes_max",

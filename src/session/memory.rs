@@ -1,13 +1,22 @@
 //! The memory of one query: a fair share among its operators, drawn from the pool of the process.
+//!
+//! No query may fill that pool, nor may several: each may hold so many times what is still free
+//! ([`TIMES_FREE`]), so that whoever asks next finds room, and it is the large query that spills or
+//! ends and not the small one that came last. (Buffers of switches are shared by the same rule.)
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use datafusion::common::resources_datafusion_err;
 use datafusion::error::Result;
 use datafusion::execution::memory_pool::{
     FairSpillPool, MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation,
 };
+
+/// How many times what nobody holds a query may hold: one alone gets two thirds of the pool, two get
+/// two fifths each and leave a fifth, and so on.
+const TIMES_FREE: usize = 2;
 
 /// A pool with a limit of its own that also counts against a shared one.
 ///
@@ -29,6 +38,20 @@ impl QueryPool {
     /// The most that was reserved at once (bytes).
     pub(super) fn peak(&self) -> usize {
         self.peak.load(Ordering::Relaxed)
+    }
+
+    /// Fails if the query would hold too much of what the process has.
+    fn leave_some(&self, additional: usize) -> Result<()> {
+        let MemoryLimit::Finite(all) = self.shared.memory_limit() else { return Ok(()) };
+        let free = all.saturating_sub(self.shared.reserved());
+        let asked = self.own.reserved().saturating_add(additional);
+        if asked <= free.saturating_sub(additional).saturating_mul(TIMES_FREE) {
+            return Ok(());
+        }
+        Err(resources_datafusion_err!(
+            "the query would hold {asked} bytes of memory, and all queries share {all}, of which \
+             {free} are free"
+        ))
     }
 
     fn note_peak(&self) {
@@ -69,6 +92,7 @@ impl MemoryPool for QueryPool {
     }
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
+        self.leave_some(additional)?;
         self.own.try_grow(reservation, additional)?;
         self.shared
             .try_grow(reservation, additional)
@@ -92,20 +116,37 @@ mod tests {
 
     use super::*;
 
+    fn asked(pool: &Arc<QueryPool>) -> MemoryReservation {
+        let pool: Arc<dyn MemoryPool> = pool.clone();
+        MemoryConsumer::new("operator").register(&pool)
+    }
+
     #[test]
     fn counts_against_both_limits_and_gives_back_on_refusal() {
-        let shared: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(150));
-        let peak = Arc::new(QueryPool::new(100, shared.clone()));
-        let first: Arc<dyn MemoryPool> = peak.clone();
-        let second: Arc<dyn MemoryPool> = Arc::new(QueryPool::new(100, shared.clone()));
-        let a = MemoryConsumer::new("a").register(&first);
-        let b = MemoryConsumer::new("b").register(&second);
-        assert!(a.try_grow(101).is_err(), "its own limit");
-        a.try_grow(90).expect("within both");
-        assert!(b.try_grow(90).is_err(), "the shared limit");
-        assert_eq!((second.reserved(), shared.reserved()), (0, 90));
-        drop(a);
-        assert_eq!((first.reserved(), peak.peak()), (0, 90), "remembered");
-        b.try_grow(90).expect("given back");
+        let shared: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(900));
+        let pool = Arc::new(QueryPool::new(100, shared.clone()));
+        let operator = asked(&pool);
+        assert!(operator.try_grow(101).is_err(), "its own limit");
+        operator.try_grow(90).expect("within both");
+        let others = MemoryConsumer::new("others").register(&shared);
+        others.try_grow(805).expect("room");
+        assert!(operator.try_grow(10).is_err(), "the shared limit");
+        assert_eq!((pool.reserved(), shared.reserved()), (90, 895));
+        drop(operator);
+        assert_eq!((pool.reserved(), pool.peak(), shared.reserved()), (0, 90, 805));
+    }
+
+    #[test]
+    fn large_queries_leave_room_for_the_next() {
+        let shared: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(900));
+        let pools = [(); 3].map(|()| Arc::new(QueryPool::new(900, shared.clone())));
+        let [first, second, third] = pools.each_ref().map(asked);
+        first.try_grow(600).expect("two thirds");
+        let refused = first.try_grow(1).expect_err("not more, though 300 are free");
+        assert!(refused.to_string().contains("hold 601 bytes of memory"), "{refused}");
+        second.try_grow(200).expect("twice the 100 that are left");
+        third.try_grow(60).expect("twice the 40 that are left");
+        first.shrink(600);
+        third.try_grow(300).expect("what was given back is there for all");
     }
 }
