@@ -1,13 +1,14 @@
 -- Where does what we sell not match what we can deliver, and what would close the gap?
 -- Demand and supply of a month side by side; money, hours and units stand in rows of their own.
+-- Of goods both are what has to be, or is, on the shelf at the end of the month.
 --
 -- grain: month from that of as_of on, resource_type, segment, unit
 -- unit: demand, supply, gap in `unit`: a currency, hours or units; gap positive is a shortfall
 -- unit: gap_ratio gap over demand (ratio)
 -- unit: option what closes the gap: hire, order, or none; NULL without a plan to compare with
 -- unit: option_count people to have, or units to order (count); begin_on day by which to begin
--- unit: option_cost_amount cost of these people in the month, or list price of these units, in
---   cost_currency; NULL if not known
+-- unit: option_cost_amount cost of these people in the month, in cost_currency; NULL if not known,
+--   and for goods, whose cost no table holds
 WITH horizon AS (
     SELECT
         CAST(date_trunc('month', as_of) AS date) AS first_day,
@@ -27,7 +28,7 @@ gaps AS (
         'hire' AS remedy,
         need_count AS remedy_count,
         latest_start_on AS begin_on,
-        cost_amount AS cost_amount,
+        cost_amount,
         cost_currency
     FROM supply.hiring_plan
     UNION ALL

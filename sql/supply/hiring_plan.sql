@@ -9,7 +9,7 @@
 -- unit: fte_short full-time people missing (count); need_count whole people missing (count)
 -- unit: hire_count people to hire for this month beyond those of the months before (count)
 -- unit: latest_start_on day by which hiring must begin; NULL without a new hire
--- unit: ramped_by_on day on which they must be productive
+-- unit: ramped_by_on day on which they must be productive; is_late true if it is too late for that
 -- unit: cost_amount paid hours of need_count people in the month at the mean rate of their kind, in
 --   cost_currency; NULL if no rate is known, or in more than one currency
 WITH horizon AS (
@@ -64,12 +64,14 @@ SELECT
     r.gap,
     r.fte_short,
     r.need_count,
-    greatest(r.need_count - r.hired_before, 0) AS hire_count,
+    CASE WHEN r.need_count IS NOT NULL THEN greatest(r.need_count - r.hired_before, 0) END AS hire_count,
     CASE WHEN r.need_count > r.hired_before THEN r.latest_start END AS latest_start_on,
     CASE WHEN r.need_count > r.hired_before THEN r.period_start END AS ramped_by_on,
+    CASE WHEN r.need_count > r.hired_before THEN r.latest_start <= a.as_of END AS is_late,
     CASE WHEN c.currency IS NOT NULL
         THEN CAST(r.need_count * c.day_cost * workdays(r.period_start, r.period_end) AS decimal(18, 2))
     END AS cost_amount,
     c.currency AS cost_currency
 FROM running r
+CROSS JOIN ops.as_of a
 LEFT JOIN rates c ON c.role = r.role

@@ -5,7 +5,7 @@
 -- New sellers reach 25, 50, 75 and 100 % by month after the hire, as in `FROM seller_gap(start, end)`,
 -- which takes leavers off as well and goes by segment.
 --
--- grain: month from that of as_of on, team, currency
+-- grain: month of the quarter of as_of and of the three after it, team, currency
 -- unit: headcount people on the first day (count); ramped_fte full-time sellers' worth (count)
 -- unit: productivity_amount bookings of one ramped full-time seller in a month, in currency
 -- unit: capacity_amount ramped_fte times productivity_amount, in currency; NULL if the team has booked
@@ -21,8 +21,8 @@ months AS (
         as_of,
         year_start,
         CAST(unnest(generate_series(
-            date_trunc('month', as_of),
-            date_trunc('month', as_of) + INTERVAL '11 months',
+            date_trunc('quarter', as_of),
+            date_trunc('quarter', as_of) + INTERVAL '11 months',
             INTERVAL '1 month'
         )) AS date) AS month_start
     FROM today
@@ -109,6 +109,7 @@ totals AS (
     GROUP BY team, month_start, currency
 ),
 joined AS (
+    -- A team by what it booked itself, planned hires by what all teams did.
     SELECT
         s.month_start,
         s.month_end,
@@ -116,31 +117,13 @@ joined AS (
         t.currency,
         s.headcount,
         s.ramped_fte,
-        t.booked / nullif(s.year_fte, 0) / 12 AS productivity,
-        t.quota
-    FROM seats s
-    JOIN totals t ON t.month_start = s.month_start AND t.team IS NOT DISTINCT FROM s.team
-    WHERE NOT s.is_planned
-    UNION ALL
-    SELECT
-        s.month_start,
-        s.month_end,
-        NULL,
-        t.currency,
-        s.headcount,
-        s.ramped_fte,
-        t.booked / nullif(t.year_fte, 0) / 12,
-        NULL
-    FROM seats s
-    JOIN (
-        SELECT b.month_start, b.currency, b.booked, f.year_fte
-        FROM (
-            SELECT month_start, currency, sum(booked) AS booked FROM totals GROUP BY month_start, currency
-        ) b
-        JOIN (SELECT month_start, sum(year_fte) AS year_fte FROM seats GROUP BY month_start) f
-            ON f.month_start = b.month_start
-    ) t ON t.month_start = s.month_start
-    WHERE s.is_planned
+        sum(t.booked) / nullif(CASE WHEN s.is_planned THEN s.all_fte ELSE s.year_fte END, 0) / 12
+            AS productivity,
+        sum(CASE WHEN NOT s.is_planned THEN t.quota END) AS quota
+    FROM (SELECT *, sum(year_fte) OVER (PARTITION BY month_start) AS all_fte FROM seats) s
+    JOIN totals t ON t.month_start = s.month_start AND (s.is_planned OR t.team IS NOT DISTINCT FROM s.team)
+    GROUP BY s.month_start, s.month_end, s.team, s.is_planned, t.currency, s.headcount, s.ramped_fte,
+        s.year_fte, s.all_fte
 )
 SELECT
     month_start,
