@@ -1,7 +1,7 @@
 -- How many hours of work do our wins bring, month by month?
 -- Work comes `lag_days` after the win: that of won deals is committed, that of open ones expected,
--- each by its probability. Deals nobody has opened yet bring none here, so far months look too easy.
--- The total of a kind of work is the demand of `FROM delivery_gap(start, end, 'month')`.
+-- each by its probability. Deals nobody has opened yet bring none here, so far months look too
+-- easy. The total of a kind of work is the demand of `FROM delivery_gap(start, end, 'month')`.
 --
 -- grain: month, resource_type of a delivery profile
 -- unit: committed_hours, expected_hours, total_hours hours

@@ -1,11 +1,13 @@
 -- How many units of each product will be asked for, where and when?
 -- The plan of a product is the forecast of the units it sold a month, shared out to regions as they
--- bought it in the year until `as_of`, at the mean net price of that year. What open deals hold of it
--- stands beside, by probability. The month of as_of is no history yet.
--- A product that sold nothing in the year has no share and no plan; its open deals are there.
+-- bought it in the year until `as_of`, at the mean net price of that year. What open deals hold of
+-- it stands beside, by probability. The month of as_of is no history yet. On the last day of a
+-- month it has ended: it has no plan, only what is open of it. A product that sold nothing in the
+-- year has no share and no plan; its open deals are there.
 --
 -- grain: month from that of as_of on, product, region (NULL if the deals name none), currency
--- unit: plan_units, pipeline_units units; plan_amount, pipeline_amount in currency, net of discounts
+-- unit: plan_units, pipeline_units units; plan_amount, pipeline_amount in currency, net of
+--   discounts
 -- unit: share_ratio share of the region in the product's units of the year (ratio)
 -- unit: plan_method how the product was forecast
 WITH sales AS (
@@ -31,7 +33,9 @@ steps AS (
     SELECT
         product_id,
         currency,
-        unnest(forecast(close_date, units, 12, 'auto', 0, 12, 0, as_of, 'zero', 'month', 'drop')) AS step
+        unnest(forecast(
+            close_date, units, 12, 'auto', 0, 12, 0, as_of, 'zero', 'month', 'drop'
+        )) AS step
     FROM sales
     GROUP BY product_id, currency
 ),

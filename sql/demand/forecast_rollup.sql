@@ -1,6 +1,7 @@
 -- What do sellers and their managers call, and what does the pipeline say?
 -- A call is the newest one made until `as_of` for the quarter; it is cumulative, as CRMs submit it:
--- commit holds what is won, best case holds commit. The system's number is added up in the same way.
+-- commit holds what is won, best case holds commit. The system's number is added up in the same
+-- way.
 --
 -- grain: rep, quarter, category ('commit', 'most_likely', 'best_case', 'pipeline'), currency
 -- unit: all amounts in currency; NULL where nobody called
@@ -23,7 +24,9 @@ WITH deals AS (
         owner_id,
         currency,
         CAST(date_trunc('quarter', close_date) AS date),
-        CASE WHEN forecast_category = 'closed' THEN 'commit' ELSE coalesce(forecast_category, 'pipeline') END,
+        CASE WHEN forecast_category = 'closed' THEN 'commit'
+            ELSE coalesce(forecast_category, 'pipeline')
+        END,
         amount
     FROM collect.open_pipeline
 ),
@@ -57,7 +60,8 @@ calls AS (
         s.amount,
         s.as_of,
         row_number() OVER (
-            PARTITION BY s.scope_id, s.period_start, s.category, s.layer, coalesce(s.currency, 'unknown')
+            PARTITION BY
+                s.scope_id, s.period_start, s.category, s.layer, coalesce(s.currency, 'unknown')
             ORDER BY s.as_of DESC
         ) AS place
     FROM crm.forecast_snapshots s
@@ -117,7 +121,8 @@ SELECT
     r.rep_amount AS rep_call_amount,
     CAST(r.manager_amount - r.rep_amount AS decimal(18, 2)) AS manager_adjustment_amount,
     r.system_amount,
-    CAST(coalesce(r.manager_amount, r.rep_amount) - r.system_amount AS decimal(18, 2)) AS delta_amount,
+    CAST(coalesce(r.manager_amount, r.rep_amount) - r.system_amount AS decimal(18, 2))
+        AS delta_amount,
     r.unpriced_count,
     r.called_on
 FROM merged r

@@ -9,7 +9,8 @@
 --   and best case; pipeline_amount all of the open deals of the year on top (cumulative roll-up)
 -- unit: weighted_amount closed and open deals by probability, a deal at a time
 -- unit: run_rate_amount closed over the elapsed share of the year; NULL before it begins
--- unit: trend_amount ended quarters and forecast ones, trend_lo_amount to trend_hi_amount its interval
+-- unit: trend_amount ended quarters and forecast ones, trend_lo_amount to trend_hi_amount its
+--   interval
 -- unit: trend_method method chosen for the quarters to come
 -- unit: quota_amount sum of the sellers' quotas; gap_amount quota less weighted_amount, NULL unless
 --   every quarter of the year has a quota
@@ -92,8 +93,8 @@ steps AS (
         s.scope_id,
         d.currency,
         unnest(forecast(
-            d.close_date, CAST(d.amount AS double), 8, 'auto', 0.8, 4, NULL, a.as_of, 'zero', 'quarter',
-            'drop', 1, true
+            d.close_date, CAST(d.amount AS double), 8, 'auto', 0.8, 4, 0, a.as_of, 'zero',
+            'quarter', 'drop', 1, true
         )) AS step
     FROM collect.closed_deals d
     JOIN scopes s ON s.user_id = d.owner_id
@@ -125,8 +126,10 @@ trend AS (
         currency,
         year_start,
         sum(yhat) AS trend,
-        CASE WHEN count(*) FILTER (WHERE is_ahead) = count(lo) THEN sum(coalesce(lo, yhat)) END AS trend_lo,
-        CASE WHEN count(*) FILTER (WHERE is_ahead) = count(hi) THEN sum(coalesce(hi, yhat)) END AS trend_hi,
+        CASE WHEN count(*) FILTER (WHERE is_ahead) = count(lo) THEN sum(coalesce(lo, yhat)) END
+            AS trend_lo,
+        CASE WHEN count(*) FILTER (WHERE is_ahead) = count(hi) THEN sum(coalesce(hi, yhat)) END
+            AS trend_hi,
         max(method) FILTER (WHERE is_ahead) AS trend_method
     FROM quarters
     GROUP BY scope_type, scope_id, currency, year_start
@@ -138,19 +141,20 @@ goals AS (
         unit AS currency,
         date_trunc('quarter', period_start) = date_trunc('quarter', period_end) AS is_short,
         max(CASE
-            WHEN date_trunc('quarter', period_start) = date_trunc('quarter', period_end) THEN 1 ELSE 0
+            WHEN date_trunc('quarter', period_start) = date_trunc('quarter', period_end) THEN 1
+            ELSE 0
         END) OVER (PARTITION BY date_trunc('year', period_start), owner_id, unit) AS has_short,
         date_part('quarter', period_start) AS first_quarter,
         date_part('quarter', period_end) AS last_quarter,
-        CAST(goal AS double) * coalesce(prorate(period_start, period_end, active_from, active_to), 0)
-            AS goal
+        CAST(goal AS double)
+            * coalesce(prorate(period_start, period_end, active_from, active_to), 0) AS goal
     FROM reconcile.goals
     WHERE metric = 'bookings'
         AND quota_kind = 'individual'
         AND date_trunc('year', period_start) = date_trunc('year', period_end)
 ),
 quotas AS (
-    -- Goals of a quarter or less; only where a person has none such in the year do longer ones count.
+    -- Goals of a quarter or less; longer ones only where a person has none such in the year.
     SELECT
         s.scope_type,
         s.scope_id,

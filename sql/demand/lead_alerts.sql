@@ -1,8 +1,8 @@
 -- Which open leads have just become worth a call, and by what?
 -- A lead crosses the threshold on a day at whose end it scores that much and at whose start it did
--- not; only what a lead does can raise its score, so only days with a touch are looked at. A crossing
--- within 14 days of the one before is no alert. The threshold is 60, or the newest company target of
--- metric 'lead_alert_score'. Scores are those of `FROM lead_score('default', day)`.
+-- not; only what a lead does can raise its score, so only days with a touch are looked at. A
+-- crossing within 14 days of the one before is no alert. The threshold is 60, or the newest company
+-- target of metric 'lead_alert_score'. Scores are those of `FROM lead_score('default', day)`.
 --
 -- grain: lead, day of the 30 until as_of on which it crossed
 -- unit: score, score_before points at the end of the day and of the day before (0 to 100)
@@ -27,6 +27,7 @@ acts AS (
     SELECT
         e.lead_id,
         e.event_type,
+        e.occurred_at AS touched_at,
         CAST(e.occurred_at AS timestamp) AS occurred_at,
         r.points,
         coalesce(r.half_life_days, 30) AS half_life_days,
@@ -34,7 +35,8 @@ acts AS (
         r.group_cap
     FROM crm.engagement_events e
     JOIN crm.scoring_rules r
-        ON r.kind = 'engagement' AND r.model = 'default' AND r.attribute = e.event_type AND NOT r.is_deleted
+        ON r.kind = 'engagement' AND r.model = 'default' AND r.attribute = e.event_type
+        AND NOT r.is_deleted
     WHERE NOT e.is_deleted AND NOT coalesce(e.is_filtered, false) AND e.lead_id IS NOT NULL
 ),
 days AS (
@@ -42,11 +44,11 @@ days AS (
     SELECT
         e.lead_id,
         CAST(e.occurred_at AS date) AS day,
-        max(e.occurred_at) AS crossed_at,
+        max(e.touched_at) AS crossed_at,
         string_agg(DISTINCT e.event_type, ', ' ORDER BY e.event_type) AS reason
     FROM acts e
     CROSS JOIN settings t
-    WHERE CAST(e.occurred_at AS date) > t.as_of - 44 AND CAST(e.occurred_at AS date) <= t.as_of
+    WHERE t.as_of - CAST(e.occurred_at AS date) BETWEEN 0 AND 43
     GROUP BY e.lead_id, CAST(e.occurred_at AS date)
 ),
 ends AS (
@@ -54,7 +56,7 @@ ends AS (
         d.lead_id,
         d.day,
         b.back,
-        CAST(d.day - b.back AS timestamp) + INTERVAL '1 day' AS ends_at
+        CAST(CAST(d.day - b.back AS date) AS timestamp) + INTERVAL '1 day' AS ends_at
     FROM days d
     CROSS JOIN (VALUES (0), (1)) AS b (back)
 ),
@@ -81,7 +83,8 @@ levels AS (
         lead_id,
         day,
         least(greatest(sum(points) FILTER (WHERE back = 0), 0), 100) AS engagement,
-        least(greatest(coalesce(sum(points) FILTER (WHERE back = 1), 0), 0), 100) AS engagement_before
+        least(greatest(coalesce(sum(points) FILTER (WHERE back = 1), 0), 0), 100)
+            AS engagement_before
     FROM group_points
     GROUP BY lead_id, day
 ),
@@ -123,4 +126,4 @@ SELECT
     c.reason
 FROM crossings c
 LEFT JOIN crm.users u ON u.user_id = c.owner_id
-WHERE c.day > c.as_of - 30 AND (c.day_before IS NULL OR c.day - c.day_before > 14)
+WHERE c.as_of - c.day < 30 AND (c.day_before IS NULL OR c.day - c.day_before > 14)

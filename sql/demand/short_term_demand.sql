@@ -1,7 +1,7 @@
 -- What will the leads that are open today bring in the next thirteen weeks?
 -- A lead is expected to be won as often, and in the same week, as leads of its grade were that were
--- open 13 and 26 weeks before `as_of`: a share that was seen, not points. Wins are deals that a lead
--- was converted to. Leads that come in from now on bring more.
+-- open 13 and 26 weeks before `as_of`: a share that was seen, not points. Wins are deals that a
+-- lead was converted to. Leads that come in from now on bring more.
 --
 -- grain: week after as_of, currency
 -- unit: week 1 to 13 (count); week_start, week_end days, both inclusive
@@ -25,14 +25,14 @@ seen AS (
         p.grade,
         d.currency,
         d.amount,
-        (d.close_date - (a.as_of - p.back) - 1) / 7 + 1 AS week
+        -- Days since then: the day after is the first of the first week.
+        (d.close_date - a.as_of + p.back - 1) / 7 + 1 AS week
     FROM past p
     CROSS JOIN ops.as_of a
     LEFT JOIN crm.leads l ON l.lead_id = p.lead_id
     LEFT JOIN collect.closed_deals d ON d.opportunity_id = l.converted_opportunity_id
         AND d.is_won
-        AND d.close_date > a.as_of - p.back
-        AND d.close_date <= a.as_of - p.back + 91
+        AND d.close_date - a.as_of + p.back BETWEEN 1 AND 91
 ),
 cells AS (
     SELECT
@@ -55,7 +55,7 @@ open_leads AS (
 ),
 rated AS (
     SELECT
-        o.grade,
+        coalesce(o.grade, c.grade) AS grade,
         o.lead_count,
         c.currency,
         c.week,
@@ -67,53 +67,66 @@ rated AS (
     FROM cells c
     FULL JOIN open_leads o ON o.grade = c.grade
 ),
-leads AS (
+told AS (
+    -- What is true of all leads, on every row: of the rows of a grade the first one counts.
     SELECT
-        coalesce(sum(lead_count) FILTER (WHERE grade = 'A1'), 0) AS a1_lead_count,
-        coalesce(sum(lead_count), 0) AS open_lead_count,
-        coalesce(sum(lead_count) FILTER (WHERE grade_count IS NULL), 0) AS unrated_lead_count,
-        max(seen_lead_count) AS seen_lead_count,
-        -- Something was seen, and it says something of the leads of today, if there are any.
-        coalesce(max(seen_lead_count), 0) > 0
-            AND (count(lead_count) = 0 OR count(lead_count) FILTER (WHERE grade_count > 0) > 0) AS is_known
+        *,
+        sum(CASE WHEN place = 1 AND grade = 'A1' THEN lead_count ELSE 0 END) OVER ()
+            AS a1_lead_count,
+        sum(CASE WHEN place = 1 THEN coalesce(lead_count, 0) ELSE 0 END) OVER ()
+            AS open_lead_count,
+        sum(CASE WHEN place = 1 AND grade_count IS NULL THEN lead_count ELSE 0 END) OVER ()
+            AS unrated_lead_count,
+        max(seen_lead_count) OVER () AS all_seen_count,
+        max(currency) OVER () AS some_currency,
+        sum(won) OVER (PARTITION BY currency)
+            / nullif(sum(priced_count) OVER (PARTITION BY currency), 0) AS mean_amount
     FROM (
-        SELECT grade, max(lead_count) AS lead_count, max(grade_count) AS grade_count,
-            max(seen_lead_count) AS seen_lead_count
-        FROM rated
-        GROUP BY grade
-    ) AS grades
-),
-wins AS (
-    SELECT
-        currency,
-        week,
-        sum(CAST(lead_count AS double) * win_count / grade_count) AS win_count,
-        sum(won) AS won,
-        sum(priced_count) AS priced_count
-    FROM rated
-    WHERE week IS NOT NULL
-    GROUP BY currency, week
-),
-prices AS (
-    SELECT currency, sum(won) / nullif(sum(priced_count), 0) AS mean_amount FROM wins GROUP BY currency
+        SELECT *, row_number() OVER (PARTITION BY grade ORDER BY currency, week) AS place FROM rated
+    ) AS placed
 ),
 weeks AS (
     SELECT as_of, CAST(unnest(generate_series(1, 13)) AS bigint) AS week FROM ops.as_of
+),
+expected AS (
+    SELECT
+        w.as_of,
+        w.week,
+        coalesce(t.currency, corporate_currency()) AS currency,
+        coalesce(t.a1_lead_count, 0) AS a1_lead_count,
+        coalesce(t.open_lead_count, 0) AS open_lead_count,
+        coalesce(t.unrated_lead_count, 0) AS unrated_lead_count,
+        coalesce(t.all_seen_count, 0) AS seen_lead_count,
+        coalesce(sum(
+            CAST(t.lead_count AS double) * t.win_count / t.grade_count
+        ) FILTER (WHERE t.week = w.week), 0) AS win_count,
+        max(t.mean_amount) AS mean_amount
+    FROM weeks w
+    LEFT JOIN told t ON true
+    -- Leads that were not won have no currency: where none was won, they are all there is.
+    WHERE t.currency IS NOT NULL OR t.some_currency IS NULL
+    GROUP BY w.as_of, w.week, t.currency, t.a1_lead_count, t.open_lead_count,
+        t.unrated_lead_count, t.all_seen_count
+),
+known AS (
+    -- Something was seen, and it says something of the leads of today, if there are any.
+    SELECT
+        *,
+        seen_lead_count > 0 AND (open_lead_count = 0 OR open_lead_count > unrated_lead_count)
+            AS is_known
+    FROM expected
 )
 SELECT
-    w.week,
-    CAST(w.as_of + 7 * (w.week - 1) + 1 AS date) AS week_start,
-    CAST(w.as_of + 7 * w.week AS date) AS week_end,
-    coalesce(p.currency, corporate_currency()) AS currency,
-    l.a1_lead_count,
-    l.open_lead_count,
-    l.unrated_lead_count,
-    CASE WHEN l.is_known THEN coalesce(n.win_count, 0) END AS win_expected_count,
-    CASE WHEN l.is_known
-        THEN CAST(coalesce(n.win_count * p.mean_amount, 0) AS decimal(18, 2))
+    week,
+    CAST(as_of + 7 * (week - 1) + 1 AS date) AS week_start,
+    CAST(as_of + 7 * week AS date) AS week_end,
+    currency,
+    a1_lead_count,
+    open_lead_count,
+    unrated_lead_count,
+    CASE WHEN is_known THEN win_count END AS win_expected_count,
+    CASE WHEN is_known THEN
+        CAST(CASE WHEN win_count = 0 THEN 0 ELSE win_count * mean_amount END AS decimal(18, 2))
     END AS revenue_expected_amount,
-    coalesce(l.seen_lead_count, 0) AS seen_lead_count
-FROM weeks w
-CROSS JOIN leads l
-LEFT JOIN prices p ON true
-LEFT JOIN wins n ON n.week = w.week AND n.currency = p.currency
+    seen_lead_count
+FROM known

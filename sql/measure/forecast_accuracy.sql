@@ -1,13 +1,14 @@
--- How good were the forecasts of quarters that are over, and how did they get better as these ended?
+-- How good were the forecasts of quarters that are over, and did they get better as these ended?
 -- A forecast is held against what the scope booked in the quarter: a person by the deals that they
--- and those below them own, a team by those of its people, the company by all. The newest forecast of
--- each week counts.
+-- and those below them own, a team by those of its people, the company by all. The newest forecast
+-- of each week counts.
 --
 -- grain: scope_id, layer ('rep', 'manager', 'system', 'model'), category, weeks_out, currency
 -- unit: weeks_out whole weeks from the forecast to the last day of the quarter (count)
 -- unit: wape_ratio absolute misses over actuals, bias_ratio misses over actuals, above 0 too high
 --   (ratios); NULL if nothing was booked
--- unit: quarter_count quarters compared (count); forecast_amount, actual_amount their sums, in currency
+-- unit: quarter_count quarters compared (count); forecast_amount, actual_amount their sums, in
+--   currency
 -- unit: is_sandbagging true if forecasts were a tenth or more too low over 4 quarters or more; NULL
 --   with fewer
 WITH snapshots AS (
@@ -25,7 +26,8 @@ WITH snapshots AS (
             ORDER BY s.as_of DESC
         ) AS place
     FROM crm.forecast_snapshots s
-    JOIN ops.quarters q ON q.quarter_start = s.period_start AND q.is_complete AND s.as_of <= q.quarter_end
+    JOIN ops.quarters q
+        ON q.quarter_start = s.period_start AND q.is_complete AND s.as_of <= q.quarter_end
     WHERE NOT s.is_deleted
 ),
 scopes AS (

@@ -6,10 +6,10 @@
 -- unit: plan_amount, actual_amount, variance_amount in currency; variance actual less plan
 -- unit: plan_source 'plan' for a quota of its own, 'quotas' for the sum of the sellers'
 -- unit: variance_ratio variance over plan (ratio)
--- unit: weighted_at_start_amount deals that were open on the first morning and due in the quarter, by
---   probability, as their history tells; NULL without history
--- unit: called_at_start_amount newest commit call of the scope until the end of the first week; NULL
---   without one
+-- unit: weighted_at_start_amount deals that were open on the first morning and due in the quarter,
+--   by probability, as their history tells; NULL without history
+-- unit: called_at_start_amount newest commit call of the scope until the end of the first week;
+--   NULL without one
 -- unit: is_complete false while the quarter runs: actual_amount is then that of a part of it
 WITH attained AS (
     SELECT 'company' AS scope_type, * FROM quota_attainment(NULL, NULL, 'company')
@@ -35,7 +35,10 @@ opening AS (
     LEFT JOIN crm.stage_definitions g ON g.pipeline_id = o.pipeline_id AND g.stage_id = h.stage_id
     WHERE NOT h.is_deleted
         AND CAST(h.valid_from AS timestamp) < CAST(q.quarter_start AS timestamp)
-        AND (h.valid_to IS NULL OR CAST(h.valid_to AS timestamp) >= CAST(q.quarter_start AS timestamp))
+        AND (
+            h.valid_to IS NULL
+            OR CAST(h.valid_to AS timestamp) >= CAST(q.quarter_start AS timestamp)
+        )
         AND NOT coalesce(g.is_closed, false)
     GROUP BY m.scope_type, m.scope_id, q.quarter_start, coalesce(h.currency, o.currency)
 ),
@@ -55,7 +58,7 @@ calls AS (
         AND s.category = 'commit'
         AND s.layer IN ('rep', 'manager')
         AND s.as_of <= a.as_of
-        AND s.as_of < s.period_start + 7
+        AND s.as_of - s.period_start < 7
 )
 SELECT
     t.scope_type,
@@ -65,8 +68,10 @@ SELECT
     t.period_end AS quarter_end,
     t.unit AS currency,
     CAST(coalesce(t.own_quota, t.effective_quota) AS decimal(18, 2)) AS plan_amount,
-    CASE WHEN t.own_quota IS NOT NULL THEN 'plan' WHEN t.effective_quota IS NOT NULL THEN 'quotas' END
-        AS plan_source,
+    CASE
+        WHEN t.own_quota IS NOT NULL THEN 'plan'
+        WHEN t.effective_quota IS NOT NULL THEN 'quotas'
+    END AS plan_source,
     CAST(o.weighted AS decimal(18, 2)) AS weighted_at_start_amount,
     c.amount AS called_at_start_amount,
     CAST(t.actual AS decimal(18, 2)) AS actual_amount,
@@ -78,5 +83,5 @@ FROM attained t
 CROSS JOIN ops.as_of a
 LEFT JOIN opening o ON o.scope_type = t.scope_type AND o.scope_id = t.scope_id
     AND o.quarter_start = t.period_start AND o.currency = t.unit
-LEFT JOIN calls c ON c.scope_id = t.scope_id AND c.period_start = t.period_start AND c.currency = t.unit
-    AND c.place = 1
+LEFT JOIN calls c ON c.scope_id = t.scope_id AND c.period_start = t.period_start
+    AND c.currency = t.unit AND c.place = 1

@@ -1,14 +1,16 @@
 -- What is each seller paid for each deal, and by which tier?
--- A won deal is credited as `collect.bookings` does, splits and overlays together; a credit recorded
--- in crm.commission_credits takes its place, and clawbacks come from there. A plan without tiers pays
--- its base rate. Attainment counts the credits of the quarter in the order of their days, whatever
--- plan they fall under; the quota is that of the quarter, cut to the days in the seat. Credits without
--- a plan on their day, without a quota, or in another currency than the plan's cap pay NULL, not 0.
+-- A won deal is credited as `collect.bookings` does, splits and overlays together; a credit
+-- recorded in crm.commission_credits takes its place, and clawbacks come from there. A plan without
+-- tiers pays its base rate. Attainment counts the credits of the quarter in the order of their
+-- days, whatever plan they fall under; the quota is that of the quarter, cut to the days in the
+-- seat. Credits without a plan on their day, without a quota, or in another currency than the
+-- plan's cap pay NULL, not 0.
 --
 -- grain: user, quarter, deal, event ('book', 'clawback'), day
 -- unit: credited_amount, quota_amount, payout_amount, cumulative_amount in currency
 -- unit: attainment_ratio credits of the quarter up to and with this one over quota (ratio)
--- unit: tier_from_ratio attainment at which the tier reached begins; tier_rate_ratio its rate (ratio)
+-- unit: tier_from_ratio attainment at which the tier reached begins; tier_rate_ratio its rate
+--   (ratio)
 -- unit: payout_amount commission on this credit, negative for a clawback
 -- unit: cumulative_amount payouts of the quarter so far, those that are NULL left out
 WITH recorded AS (
@@ -26,7 +28,9 @@ WITH recorded AS (
     WHERE NOT c.is_deleted AND c.credited_on <= a.as_of
 ),
 replaced AS (
-    SELECT DISTINCT user_id, opportunity_id FROM recorded WHERE event = 'book' AND opportunity_id IS NOT NULL
+    SELECT DISTINCT user_id, opportunity_id
+    FROM recorded
+    WHERE event = 'book' AND opportunity_id IS NOT NULL
 ),
 credits AS (
     SELECT
@@ -55,7 +59,8 @@ planned AS (
         p.cap,
         p.currency AS cap_currency,
         row_number() OVER (
-            PARTITION BY c.user_id, c.opportunity_id, c.event, c.credited_on, c.currency, c.credit_id
+            PARTITION BY
+                c.user_id, c.opportunity_id, c.event, c.credited_on, c.currency, c.credit_id
             ORDER BY p.valid_from DESC NULLS LAST, p.plan_id
         ) AS place
     FROM credits c
@@ -80,14 +85,16 @@ steps AS (
         plan_id,
         from_attainment,
         rate,
-        lead(from_attainment) OVER (PARTITION BY plan_id ORDER BY from_attainment) AS next_attainment
+        lead(from_attainment) OVER (PARTITION BY plan_id ORDER BY from_attainment)
+            AS next_attainment
     FROM crm.commission_tiers
     WHERE NOT is_deleted
 ),
 ladders AS (
     SELECT
         plan_id,
-        array_agg(named_struct('from', from_attainment, 'rate', rate) ORDER BY from_attainment) AS tiers
+        array_agg(named_struct('from', from_attainment, 'rate', rate) ORDER BY from_attainment)
+            AS tiers
     FROM crm.commission_tiers
     WHERE NOT is_deleted
     GROUP BY plan_id
@@ -107,8 +114,8 @@ paid AS (
                 CAST(o.prior AS double),
                 CASE
                     WHEN l.tiers IS NOT NULL THEN l.tiers
-                    WHEN o.base_rate IS NOT NULL
-                        THEN make_array(named_struct('from', CAST(0 AS double), 'rate', o.base_rate))
+                    WHEN o.base_rate IS NOT NULL THEN
+                        make_array(named_struct('from', CAST(0 AS double), 'rate', o.base_rate))
                 END,
                 o.method,
                 CAST(o.cap AS double)

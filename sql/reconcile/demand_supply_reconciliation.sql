@@ -12,7 +12,8 @@
 WITH horizon AS (
     SELECT
         CAST(date_trunc('month', as_of) AS date) AS first_day,
-        CAST(date_trunc('month', as_of) + INTERVAL '12 months' - INTERVAL '1 day' AS date) AS last_day
+        CAST(date_trunc('month', as_of) + INTERVAL '12 months' - INTERVAL '1 day' AS date)
+            AS last_day
     FROM ops.as_of
 ),
 gaps AS (

@@ -29,7 +29,9 @@ goals AS (
         a.owner_id IS NULL AS is_top
     FROM reconcile.goals g
     JOIN ops.quarters q
-        ON g.period_start >= q.quarter_start AND g.period_end <= q.quarter_end AND q.quarter_end >= q.as_of
+        ON g.period_start >= q.quarter_start
+        AND g.period_end <= q.quarter_end
+        AND q.quarter_end >= q.as_of
     LEFT JOIN crm.users u ON u.user_id = g.owner_id
     LEFT JOIN managed a ON a.owner_id = u.manager_id
         AND a.period_start = g.period_start

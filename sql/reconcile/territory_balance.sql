@@ -1,11 +1,11 @@
 -- Are the territories as large as each other, for the people who work them?
--- Reps are the members of a territory on `as_of`. The load is counted in accounts, because these need
--- no currency.
+-- Reps are the members of a territory on `as_of`. The load is counted in accounts, because these
+-- need no currency.
 --
 -- grain: territory, currency of its deals; NULL where it has none
 -- unit: account_count accounts of the territory, rep_count members (count)
--- unit: booked_amount won within the year until as_of, pipeline_amount open, weighted_amount open by
---   probability, potential_amount booked and weighted, all in currency
+-- unit: booked_amount won within the year until as_of, pipeline_amount open, weighted_amount open
+--   by probability, potential_amount booked and weighted, all in currency
 -- unit: load_count accounts a rep (count); NULL without a rep
 -- unit: load_index load over the mean load of all territories (ratio, 1 is even)
 -- unit: gini_ratio how uneven the loads of all territories are (ratio, 0 is even), on every row

@@ -6,12 +6,14 @@
 -- unit: headcount people available on the first day (count)
 -- unit: available_hours hours; booked_hours work of won deals, expected_hours of open ones by
 --   probability; both NULL where no delivery profile says what work a win causes
--- unit: free_hours available less booked; negative is overbooked; free_expected_hours less expected too
+-- unit: free_hours available less booked; negative is overbooked; free_expected_hours less expected
+--   too
 -- unit: booked_ratio booked over available (ratio)
 WITH horizon AS (
     SELECT
         CAST(date_trunc('month', as_of) AS date) AS first_day,
-        CAST(date_trunc('month', as_of) + INTERVAL '12 months' - INTERVAL '1 day' AS date) AS last_day
+        CAST(date_trunc('month', as_of) + INTERVAL '12 months' - INTERVAL '1 day' AS date)
+            AS last_day
     FROM ops.as_of
 ),
 available AS (

@@ -51,7 +51,8 @@ demand AS (
     SELECT
         product_id,
         sum(units) / 52 AS week_demand,
-        sqrt(greatest((sum(units * units) - sum(units) * sum(units) / 52) / 51, 0)) AS week_deviation
+        sqrt(greatest((sum(units * units) - sum(units) * sum(units) / 52) / 51, 0))
+            AS week_deviation
     FROM weeks
     GROUP BY product_id
 ),

@@ -1,15 +1,15 @@
 -- What can each team of sellers book, month by month, with the people it has?
 -- Capacity is what a ramped full-time seller of the team books in a month (measured over the year
 -- until `as_of`) times its ramped sellers of the month. Planned hires belong to no team yet: they
--- stand in a row without one, at the productivity of all sellers.
--- New sellers reach 25, 50, 75 and 100 % by month after the hire, as in `FROM seller_gap(start, end)`,
--- which takes leavers off as well and goes by segment.
+-- stand in a row without one, at the productivity of all sellers. New sellers reach 25, 50, 75 and
+-- 100 % by month after the hire, as in `FROM seller_gap(start, end)`, which takes leavers off as
+-- well and goes by segment.
 --
 -- grain: month of the quarter of as_of and of the three after it, team, currency
 -- unit: headcount people on the first day (count); ramped_fte full-time sellers' worth (count)
 -- unit: productivity_amount bookings of one ramped full-time seller in a month, in currency
--- unit: capacity_amount ramped_fte times productivity_amount, in currency; NULL if the team has booked
---   nothing in it
+-- unit: capacity_amount ramped_fte times productivity_amount, in currency; NULL if the team has
+--   booked nothing in it
 -- unit: quota_amount quotas of the team, by the days in the month, in currency; NULL if none is set
 -- unit: utilisation_ratio quota over capacity; above 1 the quota is more than the team can book
 WITH today AS (
@@ -35,7 +35,9 @@ spans AS (
     FROM months
 ),
 active AS (
-    SELECT owner_id AS user_id FROM reconcile.goals WHERE metric = 'bookings' AND quota_kind = 'individual'
+    SELECT owner_id AS user_id
+    FROM reconcile.goals
+    WHERE metric = 'bookings' AND quota_kind = 'individual'
     UNION
     SELECT owner_id FROM collect.closed_deals
 ),
@@ -121,9 +123,11 @@ joined AS (
             AS productivity,
         sum(CASE WHEN NOT s.is_planned THEN t.quota END) AS quota
     FROM (SELECT *, sum(year_fte) OVER (PARTITION BY month_start) AS all_fte FROM seats) s
-    JOIN totals t ON t.month_start = s.month_start AND (s.is_planned OR t.team IS NOT DISTINCT FROM s.team)
-    GROUP BY s.month_start, s.month_end, s.team, s.is_planned, t.currency, s.headcount, s.ramped_fte,
-        s.year_fte, s.all_fte
+    JOIN totals t
+        ON t.month_start = s.month_start
+        AND (s.is_planned OR t.team IS NOT DISTINCT FROM s.team)
+    GROUP BY s.month_start, s.month_end, s.team, s.is_planned, t.currency, s.headcount,
+        s.ramped_fte, s.year_fte, s.all_fte
 )
 SELECT
     month_start,

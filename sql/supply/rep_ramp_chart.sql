@@ -1,20 +1,23 @@
 -- How do the bookings of a seller grow with the time on board?
--- Quarters are counted from the hire date, 1 first; those that began before the first deal in the
--- data are left out, because what was booked in them is not known. Sellers without a hire date are
--- not here. Bookings are credited by revenue splits.
+-- Quarters are counted from the hire date, 1 first; those that began before the calendar quarter of
+-- the first closed deal are left out, because what was booked in them is not known. Sellers without
+-- a hire date are not here. Bookings are credited by revenue splits.
 --
 -- grain: seller, quarter of tenure, currency
 -- unit: tenure_quarter quarters since the hire date (count, 1 is the first)
 -- unit: booked_amount in currency
 -- unit: is_complete false while the quarter runs, or if the seller left in it
--- unit: steady_amount mean of the complete quarters from the fifth on of all sellers with bookings in
---   the currency; steady_count such quarters (count)
+-- unit: steady_amount mean of the complete quarters from the fifth on of all sellers with bookings
+--   in the currency; steady_count such quarters (count)
 -- unit: steady_ratio booked over steady_amount; NULL for a quarter that is not complete
 WITH credits AS (
-    SELECT user_id, currency, close_date, credited_amount FROM collect.bookings WHERE split_type = 'revenue'
+    SELECT user_id, currency, close_date, credited_amount
+    FROM collect.bookings
+    WHERE split_type = 'revenue'
 ),
 first_deals AS (
-    SELECT min(CAST(created_at AS date)) AS first_on FROM crm.opportunities WHERE NOT is_deleted
+    SELECT CAST(date_trunc('quarter', min(close_date)) AS date) AS first_on
+    FROM collect.closed_deals
 ),
 currencies AS (
     SELECT DISTINCT user_id, currency FROM credits
@@ -71,8 +74,9 @@ booked AS (
 measured AS (
     SELECT
         *,
-        avg(CASE WHEN is_complete AND tenure_quarter > 4 THEN coalesce(CAST(booked AS double), 0) END)
-            OVER (PARTITION BY currency) AS steady,
+        avg(CASE
+            WHEN is_complete AND tenure_quarter > 4 THEN coalesce(CAST(booked AS double), 0)
+        END) OVER (PARTITION BY currency) AS steady,
         count(CASE WHEN is_complete AND tenure_quarter > 4 THEN 1 END) OVER (PARTITION BY currency)
             AS steady_count
     FROM booked
@@ -91,5 +95,6 @@ SELECT
     coalesce(booked, CAST(0 AS decimal(18, 2))) AS booked_amount,
     CAST(steady AS decimal(18, 2)) AS steady_amount,
     steady_count,
-    CASE WHEN is_complete THEN coalesce(CAST(booked AS double), 0) / nullif(steady, 0) END AS steady_ratio
+    CASE WHEN is_complete THEN coalesce(CAST(booked AS double), 0) / nullif(steady, 0) END
+        AS steady_ratio
 FROM measured
